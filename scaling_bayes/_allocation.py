@@ -1,0 +1,385 @@
+"""From draws of a law to compute-optimal model sizes and tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from scaling_bayes._draws import SIZES, LawDraws, law_loss, point_dataset, sizes
+from scaling_bayes._forecast import points_of
+from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
+from scaling_bayes._isoflop import level_set, loss_along, minimise
+from scaling_bayes.errors import InputError, NoOptimumError
+from scaling_bayes.units import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Quantity = Literal["n_params", "tokens", "tokens_per_param", "loss"]
+
+QUANTITIES: tuple[Quantity, ...] = ("n_params", "tokens", "tokens_per_param", "loss")
+DEFAULT_TOLERANCE = 0.001
+"""Nats per token that count as flat around the optimum."""
+
+_SEARCH_FACTOR = 1e4
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Posterior of the compute-optimal model size, tokens and loss for each budget.
+
+    Attributes
+    ----------
+    source : Fit or PublishedLaw
+        What the allocation follows from.
+    optimum : Dataset
+        Draws of ``n_params``, ``tokens``, ``tokens_per_param`` and ``loss`` at the optimum,
+        with dims chain, draw and budget; the coordinate ``flops`` holds the budgets.
+    """
+
+    source: LawDraws
+    optimum: xr.Dataset
+
+    @property
+    def flops(self) -> np.ndarray:
+        """The budgets in FLOPs, of shape (budget,)."""
+        return self.optimum["flops"].to_numpy()
+
+    def interval(
+        self,
+        of: Quantity,
+        *,
+        prob: float = DEFAULT_PROB,
+        kind: IntervalKind = "equal-tailed",
+    ) -> xr.DataArray:
+        """Return the credible interval of one quantity at the optimum, for each budget.
+
+        Parameters
+        ----------
+        of : {"n_params", "tokens", "tokens_per_param", "loss"}
+            The quantity; ``loss`` is that of the mean curve.
+        prob : float
+            Probability inside.
+        kind : {"equal-tailed", "hdi"}
+            Kind of interval.
+
+        Raises
+        ------
+        InputError
+            If there is no such quantity.
+        """
+        if of not in QUANTITIES:
+            raise InputError(f"of is {of!r}; take one of {', '.join(QUANTITIES)}.")
+        return interval(self.optimum[of], prob=prob, kind=kind)
+
+    @cached_property
+    def _parameters(self) -> SimpleNamespace:
+        """Draws as arrays of shape (sample, 1), against budgets of shape (budget,)."""
+        return SimpleNamespace(
+            **{
+                name: values.to_numpy().reshape(-1, 1)
+                for name, values in self.source.draws.data_vars.items()
+            }
+        )
+
+    def _expected_loss(self, log_n: np.ndarray, flops: np.ndarray) -> np.ndarray:
+        source = self.source
+        loss = loss_along(
+            source.law, self._parameters, log_n.ravel(), flops.ravel(), source.flops_per_param_token
+        )
+        mean: np.ndarray = loss.mean(axis=0).reshape(log_n.shape)
+        return mean
+
+    @cached_property
+    def recommended(self) -> xr.Dataset:
+        """The one allocation per budget whose expected loss is smallest.
+
+        Expected over the posterior, so it is also the one with the smallest expected loss
+        given up. A data set with dim budget: ``n_params``, ``tokens``, ``tokens_per_param``,
+        ``expected_loss`` in nats per token, and what committing to it costs against each
+        draw's own optimum, in nats per token: ``cost_mean`` on average and ``cost_p95`` at
+        the 95th percentile of draws.
+        """
+        log_optimum = np.log(self.optimum["n_params"])
+        low, high = (bound.to_numpy() for bound in (
+            log_optimum.min(SAMPLE_DIMS), log_optimum.max(SAMPLE_DIMS)
+        ))
+        log_n = minimise(
+            self._expected_loss, low - 0.5, high + 0.5, (self.flops,), what=self.source.law.name
+        )
+        k = self.source.flops_per_param_token
+        n_params = np.exp(log_n)
+        tokens = self.flops / (k * n_params)
+        given_up = self.loss_given_up(n_params)
+        return self.optimum[["flops"]].assign(
+            {
+                "n_params": ("budget", n_params),
+                "tokens": ("budget", tokens),
+                "tokens_per_param": ("budget", tokens / n_params),
+                "expected_loss": ("budget", self._expected_loss(log_n, self.flops)),
+                "cost_mean": given_up.mean(SAMPLE_DIMS),
+                "cost_p95": quantile(given_up, 0.95).drop_vars("quantile"),
+            }
+        )
+
+    def valley(self, tolerance: float = DEFAULT_TOLERANCE) -> xr.DataArray:
+        """Return the range of N whose expected loss is within a tolerance of the best.
+
+        Parameters
+        ----------
+        tolerance : float
+            Nats per token above the smallest expected loss.
+
+        Returns
+        -------
+        DataArray
+            Model sizes, with dims ``bound`` (lower, upper) and ``budget``.
+
+        Raises
+        ------
+        InputError
+            If the tolerance is not positive.
+        """
+        import xarray as xr
+
+        if not tolerance > 0:
+            raise InputError(f"tolerance is {tolerance!r}; it must be positive, in nats per token.")
+        best = self.recommended
+        log_n = np.log(best["n_params"].to_numpy())
+        reach = np.log(_SEARCH_FACTOR)
+        edges = level_set(
+            self._expected_loss,
+            log_n,
+            best["expected_loss"].to_numpy() + tolerance,
+            log_n - reach,
+            log_n + reach,
+            (self.flops,),
+        )
+        return xr.DataArray(
+            np.exp(edges),
+            dims=("bound", "budget"),
+            coords={"bound": ["lower", "upper"], "flops": self.optimum["flops"]},
+            attrs={"units": "parameters", "tolerance": tolerance},
+        )
+
+    def loss_given_up(self, n_params: object) -> xr.DataArray:
+        """Return the loss that other model sizes give up at the same budgets.
+
+        Parameters
+        ----------
+        n_params : float, str or array_like
+            One model size, or one for each budget, such as the ones another law recommends.
+
+        Returns
+        -------
+        DataArray
+            Nats per token above each draw's own optimum, with dims chain, draw and budget.
+        """
+        chosen = np.broadcast_to(sizes("n_params", n_params), self.flops.shape)
+        points = point_dataset(
+            {
+                "n_params": chosen,
+                "tokens": self.flops / (self.source.flops_per_param_token * chosen),
+                "flops": self.flops,
+            }
+        ).rename(point="budget")
+        return law_loss(self.source, points) - self.optimum["loss"]
+
+    def to_frame(
+        self,
+        *,
+        prob: float = DEFAULT_PROB,
+        kind: IntervalKind = "equal-tailed",
+        tolerance: float = DEFAULT_TOLERANCE,
+    ) -> pd.DataFrame:
+        """Return one row a budget: optimum, its intervals, recommendation, valley and costs.
+
+        Medians of the optimum stand under the plain names, with ``_lower`` and ``_upper``
+        for their intervals of probability `prob`; see `recommended` and `valley` for the
+        rest.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame({"flops": self.flops})
+        for name in QUANTITIES:
+            frame[name] = quantile(self.optimum[name], 0.5).values
+            frame[f"{name}_lower"], frame[f"{name}_upper"] = self.interval(
+                name, prob=prob, kind=kind
+            ).values
+        best = self.recommended
+        frame["recommended_n_params"] = best["n_params"].values
+        frame["valley_lower"], frame["valley_upper"] = self.valley(tolerance).values
+        frame["cost_mean"], frame["cost_p95"] = best["cost_mean"].values, best["cost_p95"].values
+        return frame
+
+    def __repr__(self) -> str:
+        frame = self.to_frame()
+        lines = [
+            f"Compute-optimal allocation by {self.source.label}: medians and "
+            f"{DEFAULT_PROB:.0%} equal-tailed intervals of the posterior"
+        ]
+        for row in frame.itertuples():
+            n_low, n_high = (
+                format_quantity(value, kind="n_params")
+                for value in (row.n_params_lower, row.n_params_upper)
+            )
+            d_low, d_high = (
+                format_quantity(value, kind="tokens")
+                for value in (row.tokens_lower, row.tokens_upper)
+            )
+            v_low, v_high = (
+                format_quantity(value, kind="n_params")
+                for value in (row.valley_lower, row.valley_upper)
+            )
+            lines += [
+                f"{format_quantity(row.flops, kind='flops')}:",
+                f"  N*  {format_quantity(row.n_params, kind='n_params')} [{n_low}, {n_high}]",
+                f"  D*  {format_quantity(row.tokens, kind='tokens')} [{d_low}, {d_high}]",
+                f"  D/N {row.tokens_per_param:.1f} "
+                f"[{row.tokens_per_param_lower:.1f}, {row.tokens_per_param_upper:.1f}]",
+                f"  loss of the mean curve {row.loss:.4f} "
+                f"[{row.loss_lower:.4f}, {row.loss_upper:.4f}] nats per token",
+                f"  recommended N "
+                f"{format_quantity(row.recommended_n_params, kind='n_params')} (smallest expected "
+                f"loss); within {DEFAULT_TOLERANCE} nats of it from {v_low} to {v_high}; "
+                f"committing to it costs {row.cost_mean:.1e} nats on average, "
+                f"{row.cost_p95:.1e} at the 95th percentile of draws",
+            ]
+        return "\n".join(lines)
+
+
+def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
+    """Return each draw's compute-optimal model size, in closed form where the law has one.
+
+    Parameters
+    ----------
+    source : Fit or PublishedLaw
+        The law and its draws.
+    flops : DataArray
+        Budgets.
+
+    Raises
+    ------
+    NoOptimumError
+        If the law does not trade N against D, or its optimum lies at no finite size.
+    """
+    law, k = source.law, source.flops_per_param_token
+    if len(set(law.covariates) & set(SIZES)) < 2:
+        raise NoOptimumError(
+            f"{law.name} has no compute-optimal model size: it reads {law.covariates[0]} alone, "
+            "so it does not trade model size against tokens. Fit a law in N and D, such as "
+            "Chinchilla."
+        )
+    closed: xr.DataArray | None = law.optimal_n_params(source.draws, flops, k)
+    if closed is not None:
+        return closed.transpose("chain", "draw", ...)
+    return numerical_optimum(source, flops)
+
+
+def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
+    """Return each draw's compute-optimal model size by minimising along isoFLOP lines.
+
+    Searched are all sizes from one parameter to one token.
+
+    Raises
+    ------
+    NoOptimumError
+        If the loss keeps falling towards an end of that range.
+    """
+    import xarray as xr
+
+    law, k = source.law, source.flops_per_param_token
+    budgets, *parameters = xr.broadcast(
+        flops, *(source.draws[name] for name in law.parameter_names)
+    )
+    dims = ("chain", "draw", *flops.dims)
+    arrays = [array.transpose(*dims).to_numpy() for array in (budgets, *parameters)]
+
+    def objective(log_n: np.ndarray, flops: np.ndarray, *values: np.ndarray) -> np.ndarray:
+        p = SimpleNamespace(**dict(zip(law.parameter_names, values, strict=True)))
+        return loss_along(law, p, log_n, flops, k)
+
+    log_n = minimise(
+        objective, np.zeros_like(arrays[0]), np.log(arrays[0] / k), tuple(arrays), what=law.name
+    )
+    return budgets.transpose(*dims).copy(data=np.exp(log_n))
+
+
+def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
+    """Return draws of N*, D*, D*/N* and the loss there, for budgets of any dims."""
+    n_params = optimal_n_params(source, flops)
+    tokens = flops / (source.flops_per_param_token * n_params)
+    points = n_params.to_dataset(name="n_params").assign(
+        tokens=tokens, flops=flops.drop_vars("flops", errors="ignore")
+    )
+    return points.drop_vars("flops").assign(
+        tokens_per_param=tokens / n_params, loss=law_loss(source, points)
+    )
+
+
+def allocate(source: LawDraws, *, flops: object) -> Allocation:
+    """Return the posterior of the compute-optimal allocation for each budget.
+
+    Parameters
+    ----------
+    source : Fit or PublishedLaw
+        What to allocate with.
+    flops : float, str or array_like
+        Training budgets in FLOPs; ``"3e4 PF-days"`` is read too.
+
+    Returns
+    -------
+    Allocation
+        Draws of N*, D*, tokens per parameter and loss, and a recommendation.
+
+    Raises
+    ------
+    UnitError
+        If a budget is not a positive quantity of compute.
+    NoOptimumError
+        If the law has no optimum inside.
+    """
+    import xarray as xr
+
+    budgets = xr.DataArray(sizes("flops", flops), dims="budget")
+    return Allocation(
+        source, optimum(source, budgets).assign_coords(flops=("budget", budgets.to_numpy()))
+    )
+
+
+def loss_given_up(
+    source: LawDraws,
+    *,
+    n_params: object = None,
+    tokens: object = None,
+    flops: object = None,
+) -> xr.DataArray:
+    """Return the loss that runs give up against the optimum at their own compute.
+
+    Parameters
+    ----------
+    source : Fit or PublishedLaw
+        What to judge with.
+    n_params, tokens, flops : float, str or array_like, optional
+        Two of the three, of each run.
+
+    Returns
+    -------
+    DataArray
+        Nats per token above the optimum for C = k N D, with dims chain, draw and point.
+
+    Raises
+    ------
+    InputError
+        If the sizes do not determine the points.
+    """
+    points = points_of(source, None, n_params=n_params, tokens=tokens, flops=flops)
+    spent = source.flops_per_param_token * points["n_params"] * points["tokens"]
+    at_optimum: xr.DataArray = optimum(source, spent)["loss"]
+    given_up: xr.DataArray = law_loss(source, points) - at_optimum
+    return given_up.rename("loss_given_up").assign_attrs(units="nats per token")

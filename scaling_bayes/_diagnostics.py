@@ -1,0 +1,112 @@
+"""Do the draws represent the posterior? Figures, and limits that they must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from scaling_bayes._intervals import SAMPLE_DIMS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MAX_R_HAT = 1.01
+MIN_ESS = 400
+MAX_DIVERGENT_SHARE = 0.001
+MIN_BFMI = 0.3
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """Figures that tell whether the draws of a fit can be trusted.
+
+    Attributes
+    ----------
+    parameters : DataFrame
+        One row a natural parameter: ``r_hat``, ``ess_bulk`` and ``ess_tail``
+        (Vehtari et al. 2021).
+    n_draws : int
+        Draws after warm-up, over all chains.
+    n_divergent : int
+        Draws whose trajectory diverged.
+    bfmi : float
+        Smallest estimated Bayesian fraction of missing information of a chain
+        (Betancourt 2016).
+    """
+
+    parameters: pd.DataFrame
+    n_draws: int
+    n_divergent: int
+    bfmi: float
+
+    def failures(self) -> list[str]:
+        """Return one sentence for every limit that is not kept; none if all are."""
+        found = [
+            f"R-hat of {name} is {row.r_hat:.3f} (limit {MAX_R_HAT}): the chains disagree"
+            for name, row in self.parameters.iterrows()
+            if not row.r_hat < MAX_R_HAT
+        ]
+        for column, words in (("ess_bulk", "centre"), ("ess_tail", "tails")):
+            found += [
+                f"{column} of {name} is {value:.0f} (limit {MIN_ESS}): "
+                f"too few independent draws for its {words}"
+                for name, value in self.parameters[column].items()
+                if not value >= MIN_ESS
+            ]
+        if self.n_divergent > MAX_DIVERGENT_SHARE * self.n_draws:
+            found.append(
+                f"{self.n_divergent} of {self.n_draws} draws diverged "
+                f"(limit {MAX_DIVERGENT_SHARE:.1%}): parts of the posterior were not reached"
+            )
+        if not self.bfmi >= MIN_BFMI:
+            found.append(f"E-BFMI is {self.bfmi:.2f} (limit {MIN_BFMI}): chains mix slowly")
+        return found
+
+    @property
+    def converged(self) -> bool:
+        """Whether every limit is kept."""
+        return not self.failures()
+
+    def __str__(self) -> str:
+        table = self.parameters
+        return (
+            f"{self.n_draws} draws, largest R-hat {table.r_hat.max():.3f}, smallest bulk ESS "
+            f"{table.ess_bulk.min():.0f}, smallest tail ESS {table.ess_tail.min():.0f}, "
+            f"{self.n_divergent} divergences, E-BFMI {self.bfmi:.2f}"
+        )
+
+
+def diagnose(data_tree: xr.DataTree, names: Sequence[str]) -> Diagnostics:
+    """Return the diagnostics of the named parameters.
+
+    Parameters
+    ----------
+    data_tree : DataTree
+        With groups ``posterior`` and ``sample_stats`` (``diverging``, ``energy``).
+    names : sequence of str
+        Variables of the posterior to look at.
+    """
+    import arviz_stats
+
+    draws = data_tree["posterior"].to_dataset()[list(names)]
+    figures = {
+        "r_hat": arviz_stats.rhat(draws),
+        "ess_bulk": arviz_stats.ess(draws, method="bulk"),
+        "ess_tail": arviz_stats.ess(draws, method="tail"),
+    }
+    stats = data_tree["sample_stats"].to_dataset()
+    bfmi = arviz_stats.bfmi(stats[["energy"]])["energy"]
+    return Diagnostics(
+        parameters=pd.DataFrame(
+            {
+                column: {name: float(figure[name]) for name in names}
+                for column, figure in figures.items()
+            }
+        ).rename_axis("parameter"),
+        n_draws=int(draws.sizes[SAMPLE_DIMS[0]] * draws.sizes[SAMPLE_DIMS[1]]),
+        n_divergent=int(stats["diverging"].sum()),
+        bfmi=float(bfmi.min()),
+    )

@@ -1,0 +1,124 @@
+"""What forecasts and allocations ask of a fit, or of anything else with draws of a law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from scaling_bayes.errors import InputError
+from scaling_bayes.units import parse_quantity
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from scaling_bayes.laws import Law
+    from scaling_bayes.noise import Noise
+
+SIZES = ("n_params", "tokens", "flops")
+
+
+class LawDraws(Protocol):
+    """A law with draws of its parameters: a fit, or a published law as one draw."""
+
+    @property
+    def label(self) -> str:
+        """Short name for tables and legends."""
+
+    @property
+    def law(self) -> Law:
+        """The law."""
+
+    @property
+    def draws(self) -> xr.Dataset:
+        """Natural parameters of the law, with dims chain and draw."""
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise of single runs; None where it is not known."""
+
+    @property
+    def noise_draws(self) -> xr.Dataset | None:
+        """Parameters of the noise, with dims chain and draw; None where there is no noise."""
+
+    @property
+    def flops_per_param_token(self) -> float:
+        """The k of C = k N D."""
+
+
+def sizes(name: str, values: object) -> np.ndarray:
+    """Return sizes as an array of shape (point,), with units such as ``"7B"`` read.
+
+    Raises
+    ------
+    UnitError
+        If a value is not a positive, finite quantity.
+    """
+    items = [values] if isinstance(values, str) or np.ndim(values) == 0 else list(values)  # type: ignore[call-overload]
+    return np.array([parse_quantity(item, kind=name) for item in items], dtype=float)  # type: ignore[arg-type]
+
+
+def complete_sizes(
+    given: Mapping[str, object], flops_per_param_token: float
+) -> dict[str, np.ndarray]:
+    """Return N, D and C of each point as far as the given ones determine them.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        Values of ``n_params``, ``tokens`` and ``flops``, each scalar or of shape (point,);
+        None where not given. One value serves all points.
+    flops_per_param_token : float
+        The k of C = k N D.
+
+    Raises
+    ------
+    InputError
+        If none is given or the lengths differ.
+    """
+    known = {name: sizes(name, values) for name, values in given.items() if values is not None}
+    if not known:
+        raise InputError(f"give at least one of {', '.join(given)}.")
+    lengths = {name: len(values) for name, values in known.items()}
+    if len(set(lengths.values()) - {1}) > 1:
+        raise InputError(
+            "the points have different lengths: "
+            + ", ".join(f"{length} {name}" for name, length in lengths.items())
+            + ". Give as many of each, or one for all."
+        )
+    known = dict(zip(known, np.broadcast_arrays(*known.values()), strict=True))
+    k = flops_per_param_token
+    match (known.get("n_params"), known.get("tokens"), known.get("flops")):
+        case (None, tokens, flops) if tokens is not None and flops is not None:
+            known["n_params"] = flops / (k * tokens)
+        case (n_params, None, flops) if n_params is not None and flops is not None:
+            known["tokens"] = flops / (k * n_params)
+        case (n_params, tokens, None) if n_params is not None and tokens is not None:
+            known["flops"] = k * n_params * tokens
+    return {name: known[name] for name in SIZES if name in known}
+
+
+def point_dataset(columns: Mapping[str, Any]) -> xr.Dataset:
+    """Return columns of equal length as a data set with dim ``point``."""
+    import xarray as xr
+
+    return xr.Dataset({name: ("point", np.asarray(values)) for name, values in columns.items()})
+
+
+def law_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
+    """Return the law's loss in nats per token for each draw and each of the points.
+
+    Raises
+    ------
+    InputError
+        If a covariate of the law is missing from the points.
+    """
+    missing = [name for name in source.law.covariates if name not in points]
+    if missing:
+        raise InputError(
+            f"{source.law.name} needs {' and '.join(missing)} of every point; "
+            f"the points have {', '.join(map(str, points.data_vars))}."
+        )
+    loss: xr.DataArray = source.law.loss(source.draws, points)
+    return loss.transpose("chain", "draw", ...).rename("loss").assign_attrs(units="nats per token")

@@ -1,0 +1,223 @@
+"""A fitted law: what a user holds, and what it can be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_bayes import _storage
+from scaling_bayes._allocation import Allocation, allocate, loss_given_up
+from scaling_bayes._coordinates import CoordinateName
+from scaling_bayes._diagnostics import Diagnostics, diagnose
+from scaling_bayes._forecast import Forecast, forecast
+from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
+from scaling_bayes._model import build_model
+from scaling_bayes._reach import ComputeToReach, compute_to_reach
+from scaling_bayes._summary import Summary, summarise
+from scaling_bayes.laws import Law
+from scaling_bayes.noise import Noise
+from scaling_bayes.runs import Runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+    import xarray as xr
+
+COORDINATES_KEY = "coordinates"
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The posterior of a law, given runs.
+
+    Attributes
+    ----------
+    law : Law
+        The law that was fitted, with its priors.
+    noise : Noise
+        The noise on log loss.
+    runs : Runs
+        The runs.
+    data_tree : DataTree
+        Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``, as
+        ArviZ knows them.
+    """
+
+    law: Law
+    noise: Noise
+    runs: Runs
+    data_tree: xr.DataTree
+
+    @property
+    def label(self) -> str:
+        """Name of the law, for tables and legends."""
+        return self.law.name
+
+    @property
+    def draws(self) -> xr.Dataset:
+        """Draws of the law's natural parameters, with dims chain and draw."""
+        return self.data_tree["posterior"].to_dataset()[self.law.parameter_names]
+
+    @property
+    def noise_draws(self) -> xr.Dataset:
+        """Draws of the noise's parameters, with dims chain and draw."""
+        return self.data_tree["posterior"].to_dataset()[self.noise.parameter_names]
+
+    @property
+    def flops_per_param_token(self) -> float:
+        """The k of C = k N D, as in the runs."""
+        return self.runs.flops_per_param_token
+
+    @cached_property
+    def diagnostics(self) -> Diagnostics:
+        """Figures that tell whether the draws can be trusted."""
+        return diagnose(
+            self.data_tree, [*self.law.parameter_names, *self.noise.parameter_names]
+        )
+
+    @cached_property
+    def model(self) -> pm.Model:
+        """The PyMC model that was sampled."""
+        coordinates: CoordinateName = self.data_tree.attrs[COORDINATES_KEY]
+        return build_model(self.runs, self.law, noise=self.noise, coordinates=coordinates)
+
+    @cached_property
+    def _natural_model(self) -> pm.Model:
+        """The same model with nothing but natural parameters in it, which predicts forwards."""
+        return build_model(self.runs, self.law, noise=self.noise, coordinates="natural")
+
+    def summary(
+        self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
+    ) -> Summary:
+        """Return natural and derived parameters with intervals, diagnostics, and words.
+
+        Parameters
+        ----------
+        prob : float
+            Probability inside the intervals.
+        kind : {"equal-tailed", "hdi"}
+            Kind of interval.
+        """
+        return summarise(self, self.diagnostics, n_runs=len(self.runs), prob=prob, kind=kind)
+
+    def forecast(
+        self,
+        points: pd.DataFrame | Runs | None = None,
+        *,
+        n_params: object = None,
+        tokens: object = None,
+        flops: object = None,
+        seed: int | np.random.Generator | None = None,
+    ) -> Forecast:
+        """Forecast the loss at points; see `scaling_bayes.forecast`."""
+        return forecast(self, points, n_params=n_params, tokens=tokens, flops=flops, seed=seed)
+
+    def allocate(self, *, flops: object) -> Allocation:
+        """Return the compute-optimal allocation of budgets; see `scaling_bayes.allocate`."""
+        return allocate(self, flops=flops)
+
+    def compute_to_reach(self, loss: float | list[float]) -> ComputeToReach:
+        """Return the compute that target losses take; see `scaling_bayes.compute_to_reach`."""
+        return compute_to_reach(self, loss)
+
+    def loss_given_up(
+        self, *, n_params: object = None, tokens: object = None, flops: object = None
+    ) -> xr.DataArray:
+        """Return what runs lose against the optimum; see `scaling_bayes.loss_given_up`."""
+        return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops)
+
+    def prior_predictive(self, *, draws: int = 1000, seed: int | None = None) -> xr.DataTree:
+        """Return the fit's DataTree with groups ``prior`` and ``prior_predictive`` added.
+
+        Parameters
+        ----------
+        draws : int
+            Draws from the priors.
+        seed : int, optional
+            Source of randomness.
+        """
+        import pymc as pm
+
+        sampled = pm.sample_prior_predictive(
+            draws=draws, model=self._natural_model, random_seed=seed
+        )
+        return _with_groups(self.data_tree, sampled, ("prior", "prior_predictive"))
+
+    def posterior_predictive(self, *, seed: int | None = None) -> xr.DataTree:
+        """Return the fit's DataTree with the group ``posterior_predictive`` added.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Source of randomness.
+        """
+        import pymc as pm
+
+        sampled = pm.sample_posterior_predictive(
+            self.data_tree, model=self._natural_model, random_seed=seed, progressbar=False
+        )
+        return _with_groups(self.data_tree, sampled, ("posterior_predictive",))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fit to a NetCDF file, which `scaling_bayes.load` and ArviZ read.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to. The file appears there only when it is whole.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        target = Path(path)
+        _storage.write(self.data_tree, target, law=self.law, noise=self.noise, runs=self.runs)
+        return target
+
+    def __repr__(self) -> str:
+        return (
+            f"Fit of {self.law.name} with {self.noise.name} noise to {len(self.runs)} runs "
+            f"({self.runs.source}): {self.diagnostics}"
+        )
+
+
+def load(path: str | Path, *, law: Law | None = None, noise: Noise | None = None) -> Fit:
+    """Read a fit that `Fit.save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    law : Law, optional
+        The law, if it is one of your own.
+    noise : Noise, optional
+        The noise, if it is one of your own.
+
+    Returns
+    -------
+    Fit
+        The fit, with every draw as it was.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is not a fit, is in another format, or holds another law.
+    """
+    data_tree, stored_law, stored_noise, runs = _storage.read(
+        Path(path), law=law, noise_model=noise
+    )
+    return Fit(stored_law, stored_noise, runs, data_tree)
+
+
+def _with_groups(
+    data_tree: xr.DataTree, sampled: xr.DataTree, groups: tuple[str, ...]
+) -> xr.DataTree:
+    joined = data_tree.copy()
+    for group in groups:
+        joined[group] = sampled[group]
+    return joined

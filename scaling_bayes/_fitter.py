@@ -1,0 +1,175 @@
+"""From runs and a law to a fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_bayes._coordinates import CoordinateName, resolve
+from scaling_bayes._fit import COORDINATES_KEY, Fit
+from scaling_bayes._identifiability import check_identifiable
+from scaling_bayes._model import OBSERVED, build_model, model_data
+from scaling_bayes._sampling import (
+    OnFailure,
+    Sampler,
+    SamplerName,
+    SamplerSettings,
+    prepare,
+    sample_checked,
+)
+from scaling_bayes.laws import Law
+from scaling_bayes.noise import Noise, StudentT
+from scaling_bayes.runs import Runs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class Fitter:
+    """Fits one law to any number of tables of runs, and compiles the model only once.
+
+    Parameters
+    ----------
+    law : Law
+        The law, with its priors.
+    noise : Noise, optional
+        How log loss scatters around the law; `StudentT` by default.
+    coordinates : {"centred", "natural"}, optional
+        What the sampler moves in; centred where the law allows it.
+    sampler : {"nutpie", "pymc", "numpyro"}
+        Who samples. All give the same posterior; nutpie gives it soonest.
+    settings : SamplerSettings, optional
+        How long and how carefully to sample.
+    on_failure : {"raise", "warn"}
+        What to do when the draws fail their checks twice.
+
+    Raises
+    ------
+    InputError
+        If the coordinates do not suit the law.
+    """
+
+    def __init__(
+        self,
+        law: Law,
+        *,
+        noise: Noise | None = None,
+        coordinates: CoordinateName | None = None,
+        sampler: SamplerName = "nutpie",
+        settings: SamplerSettings | None = None,
+        on_failure: OnFailure = "raise",
+    ) -> None:
+        self.law = law
+        self.noise = StudentT() if noise is None else noise
+        self.coordinates = resolve(coordinates, law)
+        self.sampler = sampler
+        self.settings = SamplerSettings() if settings is None else settings
+        self.on_failure = on_failure
+        self._prepared: Sampler | None = None
+
+    def fit(self, runs: Runs, *, seed: int | np.random.Generator | None = None) -> Fit:
+        """Sample the posterior of the law given runs, and check the draws.
+
+        Parameters
+        ----------
+        runs : Runs
+            The training runs.
+        seed : int or Generator, optional
+            Source of randomness; the same seed gives the same draws.
+
+        Returns
+        -------
+        Fit
+            The posterior.
+
+        Raises
+        ------
+        IdentifiabilityError
+            If the runs cannot identify the law.
+        ConvergenceError
+            If the sampler fails its checks twice and `on_failure` is ``"raise"``.
+        """
+        check_identifiable(runs, self.law)
+        if self._prepared is None:
+            model = build_model(
+                runs, self.law, noise=self.noise, coordinates=self.coordinates
+            )
+            self._prepared = prepare(model, self.sampler)
+        data_tree = sample_checked(
+            self._prepared,
+            model_data(runs, self.law),
+            [*self.law.parameter_names, *self.noise.parameter_names],
+            settings=self.settings,
+            rng=np.random.default_rng(seed),
+            on_failure=self.on_failure,
+        )
+        return Fit(self.law, self.noise, runs, self._described(data_tree, runs))
+
+    def _described(self, data_tree: xr.DataTree, runs: Runs) -> xr.DataTree:
+        """Return posterior and statistics with the data beside them, as ArviZ expects."""
+        import xarray as xr
+
+        data = model_data(runs, self.law)
+        run = {"run": np.arange(len(runs))}
+        constant = {
+            name: ("run", values) if values.ndim else values
+            for name, values in data.items()
+            if name != "observed_log_loss"
+        }
+        return xr.DataTree.from_dict(
+            {
+                "/": xr.Dataset(attrs={COORDINATES_KEY: self.coordinates}),
+                "posterior": data_tree["posterior"].to_dataset(),
+                "sample_stats": data_tree["sample_stats"].to_dataset(),
+                "observed_data": xr.Dataset({OBSERVED: ("run", data["observed_log_loss"])}, run),
+                "constant_data": xr.Dataset(constant, run),
+            }
+        )
+
+
+def fit(
+    runs: Runs,
+    law: Law,
+    *,
+    noise: Noise | None = None,
+    coordinates: CoordinateName | None = None,
+    sampler: SamplerName = "nutpie",
+    settings: SamplerSettings | None = None,
+    on_failure: OnFailure = "raise",
+    seed: int | np.random.Generator | None = None,
+) -> Fit:
+    """Fit a law to training runs.
+
+    Parameters
+    ----------
+    runs : Runs
+        The training runs.
+    law : Law
+        The law, with its priors.
+    noise, coordinates, sampler, settings, on_failure
+        As in `Fitter`.
+    seed : int or Generator, optional
+        Source of randomness; the same seed gives the same draws.
+
+    Returns
+    -------
+    Fit
+        The posterior, checked.
+
+    Raises
+    ------
+    IdentifiabilityError
+        If the runs cannot identify the law.
+    ConvergenceError
+        If the sampler fails its checks twice and `on_failure` is ``"raise"``.
+    """
+    fitter = Fitter(
+        law,
+        noise=noise,
+        coordinates=coordinates,
+        sampler=sampler,
+        settings=settings,
+        on_failure=on_failure,
+    )
+    return fitter.fit(runs, seed=seed)

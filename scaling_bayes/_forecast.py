@@ -1,0 +1,203 @@
+"""From draws of a law to the loss of runs that are not trained yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from scaling_bayes._draws import LawDraws, complete_sizes, law_loss, point_dataset
+from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
+from scaling_bayes.errors import InputError
+from scaling_bayes.runs import Runs
+from scaling_bayes.units import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Of = Literal["mean_curve", "new_run"]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Posterior of the loss at points (N, D).
+
+    Two questions are kept apart. The mean curve is the law itself: where the middle of many
+    runs at that point would lie. A new run scatters around it by the noise of the fit.
+
+    Attributes
+    ----------
+    label : str
+        The fit or published law that made the forecast.
+    points : Dataset
+        The covariates, with dim ``point``.
+    mean_curve : DataArray
+        Loss of the law in nats per token, with dims chain, draw and point.
+    new_run : DataArray or None
+        Loss of a single new run, likewise; None for a published law, whose noise is unknown.
+    """
+
+    label: str
+    points: xr.Dataset
+    mean_curve: xr.DataArray
+    new_run: xr.DataArray | None
+
+    def draws(self, of: Of = "new_run") -> xr.DataArray:
+        """Return the draws of the mean curve or of a new run.
+
+        Raises
+        ------
+        InputError
+            If a new run is asked of a law whose noise is not known.
+        """
+        if of == "mean_curve":
+            return self.mean_curve
+        if of != "new_run":
+            raise InputError(f"of is {of!r}; take 'mean_curve' or 'new_run'.")
+        if self.new_run is None:
+            raise InputError(
+                f"{self.label} has no noise, so a new run cannot be forecast from it. "
+                "Ask for of='mean_curve'."
+            )
+        return self.new_run
+
+    def interval(
+        self,
+        *,
+        prob: float = DEFAULT_PROB,
+        of: Of = "new_run",
+        kind: IntervalKind = "equal-tailed",
+    ) -> xr.DataArray:
+        """Return the credible interval of the loss at each point.
+
+        Parameters
+        ----------
+        prob : float
+            Probability inside.
+        of : {"new_run", "mean_curve"}
+            What the interval is of.
+        kind : {"equal-tailed", "hdi"}
+            Kind of interval.
+
+        Returns
+        -------
+        DataArray
+            With dims ``bound`` (lower, upper) and ``point``.
+        """
+        return interval(self.draws(of), prob=prob, kind=kind)
+
+    def probability_below(self, target: float, *, of: Of = "new_run") -> xr.DataArray:
+        """Return the probability that the loss is below a target, at each point.
+
+        Parameters
+        ----------
+        target : float
+            Loss in nats per token.
+        of : {"new_run", "mean_curve"}
+            Whose loss.
+        """
+        return (self.draws(of) < target).mean(SAMPLE_DIMS)
+
+    def to_frame(
+        self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
+    ) -> pd.DataFrame:
+        """Return one row a point: its covariates, the median loss, and the intervals.
+
+        Columns ``mean_curve_lower`` and ``mean_curve_upper``, and where the noise is known
+        ``new_run_lower`` and ``new_run_upper``, bound the intervals of probability `prob`.
+        """
+        frame = self.points.to_dataframe()
+        frame["loss"] = quantile(self.mean_curve, 0.5).values
+        known: tuple[Of, ...] = (
+            ("mean_curve",) if self.new_run is None else ("mean_curve", "new_run")
+        )
+        for of in known:
+            lower, upper = self.interval(prob=prob, of=of, kind=kind).values
+            frame[f"{of}_lower"], frame[f"{of}_upper"] = lower, upper
+        return frame
+
+    def __repr__(self) -> str:
+        frame = self.to_frame()
+        for name in ("n_params", "tokens", "flops"):
+            if name in frame:
+                frame[name] = [format_quantity(value, kind=name) for value in frame[name]]
+        return (
+            f"Forecast by {self.label}: loss in nats per token, median and "
+            f"{DEFAULT_PROB:.0%} equal-tailed intervals\n"
+            + frame.to_string(index=False, float_format="{:.4f}".format)
+        )
+
+
+def points_of(
+    source: LawDraws,
+    points: pd.DataFrame | Runs | None,
+    *,
+    n_params: object = None,
+    tokens: object = None,
+    flops: object = None,
+) -> xr.Dataset:
+    """Return the points to forecast, with whatever of N, D and C follows from what is given.
+
+    Raises
+    ------
+    InputError
+        If both a table and sizes are given, or neither.
+    """
+    given = {"n_params": n_params, "tokens": tokens, "flops": flops}
+    if points is None:
+        return point_dataset(complete_sizes(given, source.flops_per_param_token))
+    if any(values is not None for values in given.values()):
+        raise InputError("give the points as a table or as n_params, tokens and flops, not both.")
+    if isinstance(points, Runs):
+        return point_dataset(points.covariates(("n_params", "tokens", "flops")) | {
+            name: values
+            for name, values in points.covariates(source.law.covariates).items()
+        })
+    columns = {name: points[name].to_numpy() for name in points.columns}
+    in_table = {name: columns.pop(name, None) for name in given}
+    return point_dataset(complete_sizes(in_table, source.flops_per_param_token) | columns)
+
+
+def forecast(
+    source: LawDraws,
+    points: pd.DataFrame | Runs | None = None,
+    *,
+    n_params: object = None,
+    tokens: object = None,
+    flops: object = None,
+    seed: int | np.random.Generator | None = None,
+) -> Forecast:
+    """Forecast the loss at points (N, D).
+
+    Parameters
+    ----------
+    source : Fit or PublishedLaw
+        What to forecast with.
+    points : DataFrame or Runs, optional
+        A table with the covariates of the law; instead of the sizes.
+    n_params, tokens, flops : float, str or array_like, optional
+        Sizes of the points, scalar or of shape (point,); ``"70B"`` is read as 70e9. Two of
+        them give the third by C = k N D.
+    seed : int or Generator, optional
+        Source of the noise of new runs.
+
+    Returns
+    -------
+    Forecast
+        Draws of the mean curve and of a new run at each point.
+
+    Raises
+    ------
+    InputError
+        If the points do not hold what the law needs.
+    """
+    where = points_of(source, points, n_params=n_params, tokens=tokens, flops=flops)
+    mean_curve = law_loss(source, where)
+    new_run = None
+    if source.noise is not None:
+        rng = np.random.default_rng(seed)
+        new_run = np.exp(source.noise.sample(np.log(mean_curve), source.noise_draws, rng))
+        new_run = new_run.assign_attrs(mean_curve.attrs)
+    return Forecast(source.label, where, mean_curve, new_run)

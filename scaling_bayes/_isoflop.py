@@ -1,0 +1,109 @@
+"""Minima and level sets of the loss along isoFLOP lines, where N D = C / k is constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.optimize import elementwise
+
+from scaling_bayes.errors import NoOptimumError
+from scaling_bayes.laws import Law
+
+GRID_POINTS = 65
+
+Objective = Callable[..., np.ndarray]
+
+
+def loss_along(
+    law: Law,
+    p: SimpleNamespace,
+    log_n: np.ndarray,
+    flops: np.ndarray,
+    flops_per_param_token: float,
+) -> np.ndarray:
+    """Return the loss at model size exp(log_n) and the tokens that a budget leaves for it."""
+    n_params = np.exp(log_n)
+    tokens = flops / (flops_per_param_token * n_params)
+    loss: np.ndarray = law.loss(p, SimpleNamespace(n_params=n_params, tokens=tokens, flops=flops))
+    return loss
+
+
+def minimise(
+    objective: Objective,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    args: tuple[np.ndarray, ...],
+    *,
+    what: str,
+) -> np.ndarray:
+    """Return the x in (lower, upper) that minimises ``objective(x, *args)``, elementwise.
+
+    A coarse grid finds the cell of the smallest value, Chandrupatla's method the minimum
+    inside it. So a second, shallower minimum does no harm.
+
+    Parameters
+    ----------
+    objective : callable
+        Elementwise function of x and `args`.
+    lower, upper : ndarray
+        Ends of the range searched; they broadcast with `args`.
+    args : tuple of ndarray
+        Further arguments of the objective.
+    what : str
+        What is minimised, for the message.
+
+    Raises
+    ------
+    NoOptimumError
+        If the smallest value of some element lies at an end of the range.
+    """
+    lower, upper, *rest = np.broadcast_arrays(lower, upper, *args)
+    step = (upper - lower) / (GRID_POINTS - 1)
+    best = np.full(lower.shape, np.inf)
+    place = np.zeros(lower.shape)
+    for i in range(GRID_POINTS):
+        value = objective(lower + i * step, *rest)
+        better = value < best
+        best, place = np.where(better, value, best), np.where(better, i, place)
+    at_end = (place == 0) | (place == GRID_POINTS - 1)
+    if at_end.any():
+        raise NoOptimumError(
+            f"{what} has no compute-optimal model size inside the range searched "
+            f"({np.exp(lower.min()):.1g} to {np.exp(upper.max()):.1g} parameters) for "
+            f"{at_end.mean():.1%} of the draws and budgets: the loss keeps falling towards an "
+            "end of the range."
+        )
+    centre = lower + place * step
+    found = elementwise.find_minimum(
+        objective, (centre - step, centre, centre + step), args=tuple(rest)
+    )
+    minimum: np.ndarray = found.x
+    return minimum
+
+
+def level_set(
+    objective: Objective,
+    minimum: np.ndarray,
+    level: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    args: tuple[np.ndarray, ...],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the x below and above `minimum` where the objective reaches `level`.
+
+    An end of the range stands in where the objective does not reach the level inside it.
+    """
+
+    def excess(x: np.ndarray, target: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+        return objective(x, *rest) - target
+
+    edges = []
+    for end in (lower, upper):
+        reached = excess(end, level, *args) > 0
+        found = elementwise.find_root(
+            excess, (np.minimum(minimum, end), np.maximum(minimum, end)), args=(level, *args)
+        )
+        edges.append(np.where(reached, found.x, end))
+    return edges[0], edges[1]

@@ -1,0 +1,152 @@
+"""The compute that a target loss takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_bayes._allocation import optimal_n_params
+from scaling_bayes._draws import SIZES, LawDraws
+from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
+from scaling_bayes.errors import InputError, NoOptimumError
+from scaling_bayes.units import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+LEAST_FLOPS = 1e3
+MOST_FLOPS = 1e45
+"""Compute at and beyond which a target counts as never reached."""
+
+_BISECTIONS = 60
+
+
+@dataclass(frozen=True)
+class ComputeToReach:
+    """Posterior of the compute at which the mean curve reaches target losses.
+
+    Attributes
+    ----------
+    label : str
+        The fit or published law.
+    targets : ndarray
+        Target losses in nats per token, of shape (target,).
+    flops : DataArray
+        Compute in FLOPs when allocated optimally, with dims chain, draw and target; infinite
+        where the target lies at or below the irreducible loss.
+    """
+
+    label: str
+    targets: np.ndarray
+    flops: xr.DataArray
+
+    @property
+    def probability_never(self) -> xr.DataArray:
+        """The probability that no compute reaches the target, for each target."""
+        return np.isinf(self.flops).mean(SAMPLE_DIMS)
+
+    def interval(
+        self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
+    ) -> xr.DataArray:
+        """Return the credible interval of the compute; its upper bound may be infinite."""
+        return interval(self.flops, prob=prob, kind=kind)
+
+    def to_frame(
+        self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
+    ) -> pd.DataFrame:
+        """Return one row a target: median compute, its interval, and P(never)."""
+        import pandas as pd
+
+        lower, upper = self.interval(prob=prob, kind=kind).values
+        return pd.DataFrame(
+            {
+                "target": self.targets,
+                "flops": quantile(self.flops, 0.5).values,
+                "flops_lower": lower,
+                "flops_upper": upper,
+                "probability_never": self.probability_never.values,
+            }
+        )
+
+    def __repr__(self) -> str:
+        def words(flops: float) -> str:
+            return "never" if np.isinf(flops) else format_quantity(flops, kind="flops")
+
+        rows = [
+            f"  loss {row.target:g}: {words(row.flops)} "
+            f"[{words(row.flops_lower)}, {words(row.flops_upper)}], "
+            f"never with probability {row.probability_never:.2f}"
+            for row in self.to_frame().itertuples()
+        ]
+        return "\n".join(
+            [
+                f"Compute at which the mean curve of {self.label} reaches a loss: median and "
+                f"{DEFAULT_PROB:.0%} equal-tailed interval",
+                *rows,
+            ]
+        )
+
+
+def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToReach:
+    """Return the compute that it takes to reach target losses, allocated optimally.
+
+    Found for each draw by bisection in log compute between 1e3 and 1e45 FLOPs, since the
+    loss at the optimum falls with compute.
+
+    Parameters
+    ----------
+    source : Fit or PublishedLaw
+        What to forecast with.
+    loss : float or array_like
+        Target losses in nats per token.
+
+    Returns
+    -------
+    ComputeToReach
+        Draws of the compute; infinite where a draw never reaches the target.
+
+    Raises
+    ------
+    InputError
+        If a target is not a positive number.
+    NoOptimumError
+        If the law neither reads compute nor trades N against D.
+    """
+    import xarray as xr
+
+    targets = np.atleast_1d(np.asarray(loss, dtype=float))
+    if not (np.isfinite(targets) & (targets > 0)).all():
+        raise InputError(f"target losses must be positive, in nats per token; got {loss!r}.")
+    target = xr.DataArray(targets, dims="target")
+    any_parameter = source.draws[source.law.parameter_names[0]]
+    shape = xr.broadcast(any_parameter, target)[0]
+    low, high = (xr.full_like(shape, np.log(bound)) for bound in (LEAST_FLOPS, MOST_FLOPS))
+    never = _best_loss(source, np.exp(high)) > target
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        enough = _best_loss(source, np.exp(middle)) <= target
+        low, high = low.where(enough, middle), high.where(~enough, middle)
+    flops = np.exp(high).where(~never, np.inf)
+    return ComputeToReach(source.label, targets, flops.transpose("chain", "draw", "target"))
+
+
+def _best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
+    """Return the loss of the mean curve at a budget spent in the best way."""
+    law = source.law
+    sizes_read = set(law.covariates) & set(SIZES)
+    if sizes_read == {"flops"}:
+        best: xr.DataArray = law.loss(source.draws, SimpleNamespace(flops=flops))
+        return best
+    if len(sizes_read) < 2:
+        raise NoOptimumError(
+            f"{law.name} reads {law.covariates[0]} alone, so it says nothing of compute. Fit a law "
+            "in C, or in N and D."
+        )
+    n_params = optimal_n_params(source, flops)
+    tokens = flops / (source.flops_per_param_token * n_params)
+    best = law.loss(source.draws, SimpleNamespace(n_params=n_params, tokens=tokens, flops=flops))
+    return best

@@ -1,0 +1,213 @@
+"""From a PyMC model to draws that have been checked."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+import numpy as np
+
+from scaling_bayes._diagnostics import diagnose
+from scaling_bayes.errors import ConvergenceError, ConvergenceWarning, InputError
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+SamplerName = Literal["nutpie", "pymc", "numpyro"]
+OnFailure = Literal["raise", "warn"]
+
+REMEDIES = (
+    "What usually helps: more runs, or runs over a wider range of sizes; a law with fewer "
+    "parameters; a narrower prior for the parameters named; more draws or a longer warm-up."
+)
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How long and how carefully to sample.
+
+    Attributes
+    ----------
+    draws : int
+        Draws kept, per chain.
+    tune : int
+        Warm-up draws, per chain.
+    chains : int
+        Independent chains; two at least, since R-hat compares them.
+    target_accept : float
+        Acceptance probability that the step size is tuned for.
+    progressbar : bool
+        Whether to show progress.
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    target_accept: float = 0.9
+    progressbar: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("draws", 4), ("tune", 1), ("chains", 2)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)!r}; it must be at least {least}.")
+        if not 0 < self.target_accept < 1:
+            raise InputError(
+                f"target_accept is {self.target_accept!r}; it must lie between 0 and 1."
+            )
+
+    def more_careful(self) -> SamplerSettings:
+        """Return the settings of the one retry: smaller steps, a longer warm-up."""
+        return replace(
+            self, target_accept=1 - (1 - self.target_accept) / 5, tune=max(2000, 2 * self.tune)
+        )
+
+
+class Sampler(Protocol):
+    """A model made ready for sampling, once, for any number of data sets."""
+
+    def __call__(
+        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
+    ) -> xr.DataTree:
+        """Return a DataTree with groups ``posterior`` and ``sample_stats``."""
+
+
+class _Nutpie:
+    """nutpie's NUTS with a low-rank mass matrix; compiled once, data exchanged in memory."""
+
+    def __init__(self, model: pm.Model) -> None:
+        import nutpie
+
+        self._compiled = nutpie.compile_pymc_model(model)
+
+    def __call__(
+        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
+    ) -> xr.DataTree:
+        import nutpie
+
+        data_tree: xr.DataTree = nutpie.sample(
+            self._compiled.with_data(**data),
+            draws=settings.draws,
+            tune=settings.tune,
+            chains=settings.chains,
+            target_accept=settings.target_accept,
+            adaptation="low_rank",
+            seed=seed,
+            progress_bar=settings.progressbar,
+            save_warmup=False,
+        )
+        # Python objects, which no NetCDF file can hold; the figures beside it say the same.
+        stats = data_tree["sample_stats"].to_dataset().drop_vars("divergence_message")
+        data_tree["sample_stats"] = type(data_tree)(stats)
+        return data_tree
+
+
+class _PyMC:
+    """PyMC's own NUTS."""
+
+    nuts_sampler: ClassVar[Literal["pymc", "numpyro"]] = "pymc"
+
+    def __init__(self, model: pm.Model) -> None:
+        self._model = model
+
+    def __call__(
+        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
+    ) -> xr.DataTree:
+        import pymc as pm
+
+        n_runs = len(data["observed_log_loss"])
+        with self._model:
+            pm.set_data(dict(data), coords={"run": np.arange(n_runs)})
+            data_tree: xr.DataTree = pm.sample(
+                draws=settings.draws,
+                tune=settings.tune,
+                chains=settings.chains,
+                target_accept=settings.target_accept,
+                nuts_sampler=self.nuts_sampler,
+                random_seed=seed,
+                progressbar=settings.progressbar,
+                compute_convergence_checks=False,
+                quiet=not settings.progressbar,
+            )
+        return data_tree
+
+
+class _NumPyro(_PyMC):
+    """NumPyro's NUTS, on JAX."""
+
+    nuts_sampler = "numpyro"
+
+
+SAMPLERS: dict[SamplerName, Callable[[pm.Model], Sampler]] = {
+    "nutpie": _Nutpie,
+    "pymc": _PyMC,
+    "numpyro": _NumPyro,
+}
+
+
+def prepare(model: pm.Model, sampler: SamplerName) -> Sampler:
+    """Return the model made ready for a sampler.
+
+    Raises
+    ------
+    InputError
+        If there is no such sampler.
+    """
+    if sampler not in SAMPLERS:
+        raise InputError(f"sampler {sampler!r} is unknown; take one of {', '.join(SAMPLERS)}.")
+    return SAMPLERS[sampler](model)
+
+
+def sample_checked(
+    sampler: Sampler,
+    data: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    *,
+    settings: SamplerSettings,
+    rng: np.random.Generator,
+    on_failure: OnFailure = "raise",
+) -> xr.DataTree:
+    """Sample, check, and try once more with smaller steps if the check fails.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        What `prepare` returned.
+    data : mapping of str to ndarray
+        What `scaling_bayes._model.model_data` returned.
+    names : sequence of str
+        Parameters that must have converged.
+    settings : SamplerSettings
+        How to sample at first.
+    rng : numpy.random.Generator
+        Source of the samplers' seeds.
+    on_failure : {"raise", "warn"}
+        What to do with draws that fail twice.
+
+    Raises
+    ------
+    ConvergenceError
+        If the draws fail twice and `on_failure` is ``"raise"``.
+    InputError
+        If `on_failure` is unknown.
+    """
+    if on_failure not in ("raise", "warn"):
+        raise InputError(f"on_failure is {on_failure!r}; take 'raise' or 'warn'.")
+    for attempt in (settings, settings.more_careful()):
+        data_tree = sampler(data, attempt, seed=int(rng.integers(2**31)))
+        diagnostics = diagnose(data_tree, names)
+        if diagnostics.converged:
+            return data_tree
+    message = (
+        "the sampler did not converge, also with smaller steps and a longer warm-up: "
+        + "; ".join(diagnostics.failures())
+        + f". {REMEDIES}"
+    )
+    if on_failure == "raise":
+        raise ConvergenceError(
+            message + ' To look at the draws all the same, pass on_failure="warn".'
+        )
+    warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    return data_tree

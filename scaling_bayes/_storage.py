@@ -1,0 +1,163 @@
+"""A fit as one NetCDF file, which plain ArviZ opens too."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scaling_bayes import laws, noise
+from scaling_bayes.errors import FileFormatError
+from scaling_bayes.laws import Law
+from scaling_bayes.noise import Noise
+from scaling_bayes.parameters import Declared
+from scaling_bayes.priors import Prior
+from scaling_bayes.runs import Runs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMAT = 1
+FORMAT_KEY = "scaling_bayes_format"
+VERSION_KEY = "scaling_bayes_version"
+
+
+def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: Runs) -> None:
+    """Write a fit to a temporary file beside `path`, then rename it to `path`.
+
+    Parameters
+    ----------
+    data_tree : DataTree
+        Posterior and what belongs to it.
+    path : Path
+        Where to; an older file is replaced only when the new one is whole.
+    law, noise, runs
+        What the posterior is of; kept as text in the attributes of the file.
+    """
+    described = data_tree.copy()
+    described.attrs |= {
+        FORMAT_KEY: FORMAT,
+        VERSION_KEY: version("scaling-bayes"),
+        "law": json.dumps(law.to_dict()),
+        "noise": json.dumps(noise.to_dict()),
+        "runs": json.dumps(_runs_to_dict(runs)),
+    }
+    handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
+    os.close(handle)
+    try:
+        described.to_netcdf(temporary, engine="h5netcdf")
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def read(
+    path: Path, *, law: Law | None, noise_model: Noise | None
+) -> tuple[xr.DataTree, Law, Noise, Runs]:
+    """Read what `write` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    law, noise_model
+        Needed where the fit is of a law or noise that this package does not know.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, is not NetCDF, was not written by this package, was written
+        in another format, or holds another law than the one given.
+    """
+    import xarray as xr
+
+    if not path.is_file():
+        raise FileFormatError(f"{path}: there is no such file.")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as stored:
+            data_tree = stored.load()
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"{path} is not a NetCDF file that can be read: {error}") from error
+    attrs = data_tree.attrs
+    if FORMAT_KEY not in attrs:
+        raise FileFormatError(
+            f"{path} was not written by scaling_bayes (it has no attribute {FORMAT_KEY}). "
+            "Open it with arviz.from_netcdf."
+        )
+    if attrs[FORMAT_KEY] != FORMAT:
+        raise FileFormatError(
+            f"{path} has format {attrs[FORMAT_KEY]} and was written by scaling_bayes "
+            f"{attrs.get(VERSION_KEY, 'of unknown version')}; this version reads format {FORMAT}. "
+            "Read it with that version, or fit again."
+        )
+    try:
+        parts = {name: json.loads(attrs[name]) for name in ("law", "noise", "runs")}
+    except (KeyError, ValueError) as error:
+        raise FileFormatError(
+            f"{path} is damaged: its description cannot be read ({error!r}). Fit again."
+        ) from error
+    return (
+        data_tree,
+        _declared(path, "law", parts["law"], law, laws.REGISTRY),
+        _declared(path, "noise", parts["noise"], noise_model, noise.REGISTRY),
+        _runs_from_dict(parts["runs"]),
+    )
+
+
+def _declared[Model: Declared](
+    path: Path,
+    role: str,
+    stored: Mapping[str, Any],
+    given: Model | None,
+    registry: Mapping[str, Callable[..., Model]],
+) -> Model:
+    """Return the law or noise that a file describes, or the one given if they agree."""
+    name = stored["name"]
+    if given is None:
+        if name not in registry:
+            raise FileFormatError(
+                f"{path} holds a fit with {role} {name!r}, which scaling_bayes does not ship. "
+                f"Pass it: sb.load(path, {role}=...)."
+            )
+        default = registry[name]()
+        priors = {key: Prior.from_dict(value) for key, value in stored["priors"].items()}
+        changed = {key: prior for key, prior in priors.items() if prior != default.priors[key]}
+        return registry[name](priors=changed)
+    if given.to_dict() != stored:
+        raise FileFormatError(
+            f"{path} holds a fit with {role} {name!r} and priors {_words(stored)}; the {role} "
+            f"given is {given.name!r} with priors {_words(given.to_dict())}."
+        )
+    return given
+
+
+def _words(described: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} ~ {Prior.from_dict(prior)}" for name, prior in described["priors"].items()
+    )
+
+
+def _runs_to_dict(runs: Runs) -> dict[str, Any]:
+    # Text keeps every digit of a float, and whatever a further column holds.
+    return {
+        "source": runs.source,
+        "flops_per_param_token": runs.flops_per_param_token,
+        "columns": {
+            str(name): [value if isinstance(value, int | float) else str(value) for value in column]
+            for name, column in runs.frame.items()
+        },
+    }
+
+
+def _runs_from_dict(stored: Mapping[str, Any]) -> Runs:
+    return Runs(
+        pd.DataFrame(stored["columns"]),
+        source=stored["source"],
+        flops_per_param_token=stored["flops_per_param_token"],
+    )

@@ -1,0 +1,85 @@
+"""Every error and warning that the package raises on purpose.
+
+A message says what is wrong, where, with which value, and what usually helps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ScalingBayesError(Exception):
+    """Base class of all errors of the package."""
+
+
+class InputError(ScalingBayesError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class UnitError(InputError):
+    """A quantity such as ``"7B"`` or ``"3e8 PF-days"`` cannot be read."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing in a table of runs that cannot be used.
+
+    Attributes
+    ----------
+    row : object
+        Line in the file (the header is line 1) or index label; None for a whole column or table.
+    column : str or None
+        Column; None for a whole row or table.
+    value : object
+        The cell as it stands in the table; None where there is no one cell.
+    reason : str
+        What is wrong.
+    remedy : str
+        What usually helps.
+    """
+
+    row: object
+    column: str | None
+    value: object
+    reason: str
+    remedy: str
+
+
+class RunsError(InputError):
+    """A table of training runs holds cells that cannot be used; ``problems`` names them all."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class PriorError(InputError):
+    """A prior does not fit the parameter that it is given for."""
+
+
+class IdentifiabilityError(InputError):
+    """The runs cannot tell the parameters of the law apart."""
+
+
+class FileFormatError(InputError):
+    """A saved fit cannot be read back: another format, version or law."""
+
+
+class NoOptimumError(ScalingBayesError, ArithmeticError):
+    """A law has no compute-optimal model size inside the range searched."""
+
+
+class ConvergenceError(ScalingBayesError, RuntimeError):
+    """The sampler's draws do not represent the posterior."""
+
+
+class ScalingBayesWarning(UserWarning):
+    """Base class of all warnings of the package."""
+
+
+class IdentifiabilityWarning(ScalingBayesWarning):
+    """The runs tell some parameter apart from others only weakly."""
+
+
+class ConvergenceWarning(ScalingBayesWarning):
+    """Draws that did not converge were kept because the caller asked for them."""

@@ -1,0 +1,54 @@
+"""Laws of training loss: one file per law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from scaling_bayes.laws._additive import Additive
+from scaling_bayes.laws._base import (
+    Citation,
+    Law,
+    exponent,
+    irreducible_loss,
+    scale,
+)
+from scaling_bayes.laws._chinchilla import Chinchilla
+from scaling_bayes.laws._coupled import Coupled
+from scaling_bayes.laws._kaplan import Kaplan
+from scaling_bayes.laws._power_law import PowerLaw, PurePowerLaw
+from scaling_bayes.laws._power_sum import PowerSum, Term
+from scaling_bayes.laws._published import PublishedLaw
+from scaling_bayes.parameters import Parameter
+
+REGISTRY: dict[str, Callable[..., Law]] = {
+    "chinchilla": Chinchilla,
+    "kaplan": Kaplan,
+    "coupled": Coupled,
+    "additive": Additive,
+    "power-n": partial(PowerLaw, "n_params"),
+    "power-d": partial(PowerLaw, "tokens"),
+    "power-c": partial(PowerLaw, "flops"),
+    "pure-power-n": partial(PurePowerLaw, "n_params"),
+    "pure-power-d": partial(PurePowerLaw, "tokens"),
+    "pure-power-c": partial(PurePowerLaw, "flops"),
+}
+
+__all__ = [
+    "REGISTRY",
+    "Additive",
+    "Chinchilla",
+    "Citation",
+    "Coupled",
+    "Kaplan",
+    "Law",
+    "Parameter",
+    "PowerLaw",
+    "PowerSum",
+    "PublishedLaw",
+    "PurePowerLaw",
+    "Term",
+    "exponent",
+    "irreducible_loss",
+    "scale",
+]

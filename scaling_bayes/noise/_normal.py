@@ -1,0 +1,28 @@
+"""Normal noise on log loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scaling_bayes.noise._base import Noise, scatter
+
+
+class Normal(Noise):
+    """log L ~ Normal(log L(N, D), sigma): for clean sweeps with no stray runs."""
+
+    name = "normal"
+    parameters = (scatter(),)
+
+    def observe(self, name: str, log_loss: Any, p: Any, *, weight: Any, observed: Any) -> Any:
+        """Add the Normal likelihood; see `Noise.observe`."""
+        import pymc as pm
+
+        return pm.Normal(
+            name, mu=log_loss, sigma=p.sigma / weight**0.5, observed=observed, dims="run"
+        )
+
+    def sample(self, log_loss: Any, p: Any, rng: np.random.Generator) -> Any:
+        """Return log losses of new runs; see `Noise.sample`."""
+        return log_loss + p.sigma * log_loss.copy(data=rng.standard_normal(log_loss.shape))

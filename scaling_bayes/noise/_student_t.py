@@ -1,0 +1,44 @@
+"""Student-t noise on log loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scaling_bayes.noise._base import Noise, scatter
+from scaling_bayes.parameters import Parameter
+from scaling_bayes.priors import Prior
+
+
+class StudentT(Noise):
+    """log L ~ StudentT(nu, log L(N, D), sigma): one stray run does not bend the law.
+
+    The Bayesian kin of the Huber loss on log L that Hoffmann et al. 2022 fit with.
+    """
+
+    name = "student-t"
+    parameters = (
+        scatter(),
+        Parameter(
+            "nu",
+            r"\nu",
+            "1",
+            "degrees of freedom of the noise",
+            Prior("Gamma", alpha=2.0, beta=0.1),
+            "from heavy tails to nearly Normal (Juarez and Steel 2010)",
+        ),
+    )
+
+    def observe(self, name: str, log_loss: Any, p: Any, *, weight: Any, observed: Any) -> Any:
+        """Add the Student-t likelihood; see `Noise.observe`."""
+        import pymc as pm
+
+        return pm.StudentT(
+            name, nu=p.nu, mu=log_loss, sigma=p.sigma / weight**0.5, observed=observed, dims="run"
+        )
+
+    def sample(self, log_loss: Any, p: Any, rng: np.random.Generator) -> Any:
+        """Return log losses of new runs; see `Noise.sample`."""
+        nu = p.nu.broadcast_like(log_loss).transpose(*log_loss.dims)
+        return log_loss + p.sigma * nu.copy(data=rng.standard_t(nu.values))

@@ -1,0 +1,184 @@
+"""Priors as data: a distribution's name and its numbers.
+
+A prior is kept as text and numbers, so that it can be compared, printed and saved with a
+fit, and turned into a PyMC distribution only where a model is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from scaling_bayes.errors import PriorError
+
+
+class Prior:
+    """A prior distribution, by the name and the arguments that PyMC gives it.
+
+    Parameters
+    ----------
+    distribution : str
+        Name of a univariate PyMC distribution, such as ``"LogNormal"``.
+    **parameters : float or Prior
+        Its keyword arguments. ``Prior("Truncated", dist=Prior("Normal", mu=0.3, sigma=0.2),
+        lower=0)`` nests one distribution in another.
+
+    Raises
+    ------
+    PriorError
+        If PyMC has no such distribution or it does not take these arguments. Raised when the
+        distribution is first built.
+
+    Examples
+    --------
+    >>> from scaling_bayes import Prior
+    >>> Prior("LogNormal", mu=0.5, sigma=0.3)
+    Prior('LogNormal', mu=0.5, sigma=0.3)
+    """
+
+    distribution: str
+    parameters: Mapping[str, float | Prior]
+
+    def __init__(self, distribution: str, /, **parameters: float | Prior) -> None:
+        self.distribution = distribution
+        self.parameters = MappingProxyType(
+            {
+                name: value if isinstance(value, Prior) else float(value)
+                for name, value in parameters.items()
+            }
+        )
+
+    @classmethod
+    def coerce(cls, value: object) -> Prior:
+        """Return `value` as a prior: a `Prior` as it is, a PreliZ distribution converted.
+
+        Parameters
+        ----------
+        value : Prior or PreliZ distribution
+            What a user gave as a prior.
+
+        Raises
+        ------
+        PriorError
+            If it is neither, or a PreliZ distribution whose parameters are not all set.
+        """
+        if isinstance(value, Prior):
+            return value
+        names = getattr(value, "param_names", None)
+        if names is None:
+            raise PriorError(
+                f"{value!r} is not a prior. Write it by name, such as "
+                'Prior("LogNormal", mu=0.5, sigma=0.3), or give a PreliZ distribution.'
+            )
+        numbers = {name: getattr(value, name) for name in names}
+        unset = [name for name, number in numbers.items() if number is None]
+        if unset:
+            raise PriorError(
+                f"the PreliZ distribution {type(value).__name__} has no value for "
+                f"{', '.join(unset)}. Set it, or fit it first with pz.maxent."
+            )
+        return cls(type(value).__name__, **numbers)
+
+    def dist(self) -> Any:
+        """Return the PyMC distribution, outside of any model."""
+        import pymc as pm
+
+        family = getattr(pm, self.distribution, None)
+        if not hasattr(family, "dist"):
+            raise PriorError(f"PyMC has no distribution {self.distribution!r} (prior {self}).")
+        try:
+            return family.dist(**self._built())
+        except (TypeError, ValueError) as error:
+            raise PriorError(f"PyMC cannot build the prior {self}: {error}") from error
+
+    def create(self, name: str) -> Any:
+        """Add the distribution to the PyMC model in context as variable `name`."""
+        import pymc as pm
+
+        self.dist()
+        return getattr(pm, self.distribution)(name, **self._built())
+
+    def log_density(self, value: Any) -> Any:
+        """Return the log density at `value`, a number or a PyTensor expression."""
+        import pymc as pm
+
+        return pm.logp(self.dist(), value)
+
+    def _built(self) -> dict[str, Any]:
+        return {
+            name: value.dist() if isinstance(value, Prior) else value
+            for name, value in self.parameters.items()
+        }
+
+    def check_support(self, name: str, support: tuple[float, float]) -> None:
+        """Refuse a prior that puts probability where the parameter cannot be.
+
+        Parameters
+        ----------
+        name : str
+            The parameter, for the message.
+        support : tuple of float
+            The open interval in which it lies.
+
+        Raises
+        ------
+        PriorError
+            If the prior's density is positive outside of `support`.
+        """
+        lower, upper = support
+        outside = [
+            bound + side * step
+            for bound, side in ((lower, -1.0), (upper, 1.0))
+            if np.isfinite(bound)
+            for step in (1e-6, 1.0)
+        ]
+        for value in outside:
+            if float(np.exp(self.log_density(value).eval())) > 0:
+                raise PriorError(
+                    f"the prior {self} of {name} reaches outside of ({lower:g}, {upper:g}): it "
+                    f"has positive density at {value:g}. Take a distribution on that interval, "
+                    f'such as LogNormal, or cut it: Prior("Truncated", dist={self!r}, '
+                    f"lower={lower:g}{'' if np.isinf(upper) else f', upper={upper:g}'})."
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and text, for JSON."""
+        return {
+            "distribution": self.distribution,
+            "parameters": {
+                name: value.to_dict() if isinstance(value, Prior) else value
+                for name, value in self.parameters.items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Prior:
+        """Return the prior that `to_dict` described."""
+        return cls(
+            stored["distribution"],
+            **{
+                name: cls.from_dict(value) if isinstance(value, Mapping) else value
+                for name, value in stored["parameters"].items()
+            },
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Prior) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.distribution, tuple(sorted(self.parameters))))
+
+    def _arguments(self) -> str:
+        return ", ".join(
+            f"{name}={value!r}" if isinstance(value, Prior) else f"{name}={value:.6g}"
+            for name, value in self.parameters.items()
+        )
+
+    def __repr__(self) -> str:
+        return f"Prior({self.distribution!r}, {self._arguments()})"
+
+    def __str__(self) -> str:
+        return f"{self.distribution}({self._arguments()})"

@@ -1,0 +1,221 @@
+"""Cells to numbers, with every problem of the table in one error."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from scaling_bayes.errors import Problem
+from scaling_bayes.runs._cells import Fault, read_cells, read_labels
+from scaling_bayes.runs._names import NUMERIC, SIZES
+from scaling_bayes.runs._problems import error_of, whole_table
+from scaling_bayes.runs._schema import failures_of_cells, failures_of_rows
+from scaling_bayes.runs._select import picked
+from scaling_bayes.runs._sources import Table
+
+_UNIT_FACTOR: Final = 5.0
+"""FLOPs that are off by a larger factor are in another unit, not counted another way."""
+_COLUMN_OF_FACT: Final = {
+    "tokens_per_param": "tokens",
+    "non_embedding_share": "n_params_non_embedding",
+    "flops_ratio": "flops",
+}
+
+Faults = dict[tuple[int, str], Fault]
+"""What is wrong with cells, by position of the row and name of the column."""
+
+
+def check(
+    table: Table, *, flops_per_param_token: float, flops_tolerance: float, where: str | None
+) -> pd.DataFrame:
+    """Return the rows kept, with sizes completed and cells as numbers.
+
+    Raises
+    ------
+    RunsError
+        If any cell of the rows kept cannot be used, or no row is kept.
+    InputError
+        If the query cannot be evaluated.
+    """
+    raw = table.frame
+    frame, faults, unusable = _numbers_of(raw)
+    blank = _blank_sizes(frame, faults, unusable)
+    _complete_sizes(frame, flops_per_param_token)
+    keep = np.ones(len(frame), dtype=bool) if where is None else picked(frame, where)
+    if not keep.any():
+        raise whole_table(table.source, f"has no runs where {where}", "Keep some rows")
+
+    for failure in failures_of_cells(
+        frame, [n for n in NUMERIC if n in frame and n not in unusable]
+    ):
+        faults.setdefault((failure.position, failure.column), failure.fault)
+    faults = _without_consequences(faults, blank, raw, unusable)
+    sound = keep.copy()
+    sound[[row for row, _ in faults]] = False
+    if not unusable:
+        faults |= _row_faults(frame, blank, sound, flops_per_param_token, flops_tolerance)
+    faults = {place: fault for place, fault in faults.items() if keep[place[0]]}
+    problems = [
+        *(Problem(None, name, None, *fault) for name, fault in unusable.items()),
+        *_problems_of_cells(raw, frame, blank, faults),
+        *_repetitions(frame[sound], table.row_word),
+    ]
+    if problems:
+        raise error_of(table.source, table.row_word, problems)
+    return frame[keep] if "weight" in frame else frame[keep].assign(weight=1.0)
+
+
+def _numbers_of(raw: pd.DataFrame) -> tuple[pd.DataFrame, Faults, dict[str, Fault]]:
+    """Return the table as numbers, the faults of its cells, and its unusable columns."""
+    frame = raw.copy()
+    faults: Faults = {}
+    unusable: dict[str, Fault] = {}
+    for name in NUMERIC:
+        if name not in raw:
+            continue
+        cells = read_cells(raw[name], name)
+        frame[name] = cells.values
+        faults |= {(row, name): fault for row, fault in cells.faults.items()}
+        if cells.column_fault is not None:
+            unusable[name] = cells.column_fault
+    if "group" in raw:
+        frame["group"], missing = read_labels(raw["group"])
+        faults |= {(row, "group"): fault for row, fault in missing.items()}
+    return frame, faults, unusable
+
+
+def _blank_sizes(
+    frame: pd.DataFrame, faults: Faults, unusable: dict[str, Fault]
+) -> dict[str, np.ndarray]:
+    """Return for each size the rows, of shape (run,), in which the table leaves it blank."""
+    blank = {}
+    for name in SIZES:
+        if name in frame and name not in unusable:
+            blank[name] = np.isnan(frame[name].to_numpy())
+            blank[name][[row for row, column in faults if column == name]] = False
+        else:
+            blank[name] = np.full(len(frame), name not in unusable)
+    return blank
+
+
+def _complete_sizes(frame: pd.DataFrame, k: float) -> None:
+    """Fill in each size from the two others, where it is blank and they are not."""
+    given = {name: frame[name].to_numpy() if name in frame else np.nan for name in SIZES}
+    n_params, tokens, flops = (given[name] for name in SIZES)
+    with np.errstate(all="ignore"):  # impossible sizes are named later, with their cells
+        thirds = (flops / (k * tokens), flops / (k * n_params), k * n_params * tokens)
+    for name, third in zip(SIZES, thirds, strict=True):
+        frame[name] = np.where(np.isnan(given[name]), third, given[name])
+
+
+def _without_consequences(
+    faults: Faults, blank: dict[str, np.ndarray], raw: pd.DataFrame, unusable: dict[str, Fault]
+) -> Faults:
+    """Return the faults but those of blank sizes that follow from others."""
+    n_blank = np.sum(list(blank.values()), axis=0)
+
+    def follows(row: int, name: str) -> bool:
+        if name not in SIZES or not blank[name][row]:
+            return False
+        if n_blank[row] > 1:
+            return name not in raw
+        others = set(SIZES) - {name}
+        return any((row, other) in faults or other in unusable for other in others)
+
+    return {place: fault for place, fault in faults.items() if not follows(*place)}
+
+
+def _row_faults(
+    frame: pd.DataFrame,
+    blank: dict[str, np.ndarray],
+    sound: np.ndarray,
+    k: float,
+    flops_tolerance: float,
+) -> Faults:
+    """Return the faults of sound cells that do not fit together."""
+    rows = frame[sound]
+    facts = pd.DataFrame({"tokens_per_param": rows["tokens"] / rows["n_params"]})
+    ratio = rows["flops"] / (k * rows["n_params"] * rows["tokens"])
+    facts["flops_ratio"] = ratio.mask(np.any([blank[name][sound] for name in SIZES], axis=0))
+    share = rows.get("n_params_non_embedding", np.nan) / rows["n_params"]
+    facts["non_embedding_share"] = share.mask(blank["n_params"][sound])
+    positions = np.flatnonzero(sound)
+    failures = failures_of_rows(
+        facts,
+        flops_tolerance=flops_tolerance,
+        flops=_flops_fault(facts["flops_ratio"].dropna().to_numpy(), k, flops_tolerance),
+    )
+    return {
+        (int(positions[failure.position]), _COLUMN_OF_FACT[failure.column]): failure.fault
+        for failure in failures
+    }
+
+
+def _flops_fault(ratio: np.ndarray, k: float, flops_tolerance: float) -> Fault:
+    """Return what to say where C is not k N D, from C/(k N D) of all rows that give the three."""
+    reason = f"is not {k:g} x n_params x tokens within flops_tolerance = {flops_tolerance:g}"
+    far = ratio[np.abs(ratio - 1) > flops_tolerance]
+    if not len(far):
+        return Fault(reason, "")
+    typical = float(np.median(ratio))
+    span = f"flops / (n_params x tokens) is {k * far.min():.3g} to {k * far.max():.3g} here"
+    if far.min() < 1 / _UNIT_FACTOR or far.max() > _UNIT_FACTOR:
+        return Fault(reason, f"Check the units of the three: {span}")
+    if abs(typical - 1) > flops_tolerance and np.all(
+        np.abs(ratio / typical - 1) <= flops_tolerance
+    ):
+        return Fault(
+            reason, f"If FLOPs are counted so, pass flops_per_param_token={k * typical:.3g}: {span}"
+        )
+    enough = math.ceil(100 * np.abs(far - 1).max()) / 100
+    return Fault(
+        reason,
+        f"If FLOPs are counted in another way (attention, embeddings), pass "
+        f"flops_tolerance={enough:g}: {span}",
+    )
+
+
+def _problems_of_cells(
+    raw: pd.DataFrame, frame: pd.DataFrame, blank: dict[str, np.ndarray], faults: Faults
+) -> list[Problem]:
+    order = {name: i for i, name in enumerate([*NUMERIC, "group"])}
+    problems = []
+    for (row, name), (reason, remedy) in sorted(
+        faults.items(), key=lambda fault: (fault[0][0], order[fault[0][1]])
+    ):
+        derived = name in blank and bool(blank[name][row]) and not np.isnan(frame[name].iloc[row])
+        cell = frame[name].iloc[row] if derived else raw[name].iloc[row]
+        if derived:
+            reason = f"{reason} (it follows from the other two sizes)"
+        problems.append(Problem(_plain(raw.index[row]), name, _plain(cell), reason, remedy))
+    return problems
+
+
+def _repetitions(rows: pd.DataFrame, row_word: str) -> list[Problem]:
+    """Return the rows that repeat an earlier one in every column."""
+    # Lists and the like cannot be compared by hash, but their text can.
+    comparable = rows.apply(lambda x: x.map(repr) if x.dtype == object else x)
+    repeated = comparable.duplicated(keep="first").to_numpy()
+    if not repeated.any():
+        return []
+    either = comparable.duplicated(keep=False).to_numpy()
+    twins = comparable[either]
+    number = twins.groupby(list(twins.columns), dropna=False, sort=False).ngroup().to_numpy()
+    first: dict[int, object] = {}
+    problems = []
+    for label, group in zip(twins.index, number, strict=True):
+        if group in first:
+            reason = f"repeats {row_word} {first[group]} in every column"
+            remedy = "Delete it; if it is another run, tell the two apart by a column such as seed"
+            problems.append(Problem(_plain(label), None, None, reason, remedy))
+        else:
+            first[group] = _plain(label)
+    return problems
+
+
+def _plain(value: object) -> object:
+    """Return a NumPy scalar as the Python object that it stands for."""
+    return value.item() if isinstance(value, np.generic) else value

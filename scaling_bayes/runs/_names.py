@@ -1,0 +1,52 @@
+"""The names of the columns of a table of runs, and what people call them elsewhere."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+SIZES: Final = ("n_params", "tokens", "flops")
+NUMERIC: Final = (*SIZES, "loss", "n_params_non_embedding", "weight")
+CANONICAL: Final = (*NUMERIC, "group", "seed")
+REQUIRED: Final = (*SIZES, "loss", "weight")
+"""Columns that every `Runs` has."""
+
+_ELSEWHERE: Final = {
+    "n_params": ("params", "parameters", "num_params", "model_size", "n", "size"),
+    "tokens": ("n_tokens", "num_tokens", "training_tokens", "d", "data", "tokens_seen"),
+    "flops": ("flop", "compute", "training_flops", "c", "total_flops"),
+    "loss": ("val_loss", "eval_loss", "test_loss", "validation_loss", "final_loss", "train_loss"),
+}
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names for a message, at most 30 of them."""
+    every = [str(name) for name in names]
+    more = f" and {len(every) - 30} more" if len(every) > 30 else ""
+    return (", ".join(every[:30]) + more) or "none"
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that looks most like another one; None if none does."""
+    by_lower = {other.lower(): other for other in names}
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[matches[0]] if matches else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return a question that offers the closest name; empty if there is none."""
+    match = closest(name, names)
+    return f" Did you mean {match!r}?" if match else ""
+
+
+def stand_in(canonical: str, names: Iterable[str]) -> str | None:
+    """Return the column of a table that probably holds a canonical column; None if none does."""
+    others = [name for name in names if name not in CANONICAL]
+    by_lower = {name.lower(): name for name in others}
+    for elsewhere in (canonical, *_ELSEWHERE.get(canonical, ())):
+        if elsewhere in by_lower:
+            return by_lower[elsewhere]
+    if canonical == "n_params" and "n_params_non_embedding" in names:
+        return "n_params_non_embedding"
+    return closest(canonical, others)

@@ -1,0 +1,111 @@
+"""From a source of any kind to checked runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from scaling_bayes.errors import InputError
+from scaling_bayes.runs._check import check
+from scaling_bayes.runs._csv import as_plain
+from scaling_bayes.runs._mapping import canonical_columns
+from scaling_bayes.runs._names import NUMERIC
+from scaling_bayes.runs._runs import Runs
+from scaling_bayes.runs._sources import Table, table_of
+from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
+
+
+def read_runs(
+    source: str | Path | object,
+    *,
+    columns: Mapping[str, str] | None = None,
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    flops_tolerance: float = 0.2,
+    where: str | None = None,
+) -> Runs:
+    """Read training runs and check every cell.
+
+    Parameters
+    ----------
+    source : str, Path or data frame
+        A CSV file (UTF-8; delimited by commas, semicolons or tabs), a Parquet file, a pandas
+        DataFrame, or any other data frame that turns into one (polars, pyarrow).
+
+        The table has ``loss`` (nats per token) and at least two of ``n_params``, ``tokens`` and
+        ``flops``; the third is C = k N D, also in single rows that leave one of three blank.
+        It may have
+
+        - ``group``: text, such as the data set or architecture;
+        - ``seed``: any label of a repetition;
+        - ``n_params_non_embedding``: parameters without embeddings;
+        - ``weight``: the number of equal runs a row is the mean of, so that the noise of the
+          row is smaller by the square root.
+
+        Sizes may have units: ``"7B"``, ``"1.4T"``, ``"3.2 PF-days"``. All other columns are
+        carried along.
+    columns : mapping of str to str, optional
+        Name in the table of each column that has another name there, such as
+        ``{"n_params": "params", "loss": "val_loss"}``. The table's own column stays as well; a
+        column that already has the first name gives way.
+    flops_per_param_token : float, default 6.0
+        The k of C = k N D.
+    flops_tolerance : float, default 0.2
+        Largest abs(C / (k N D) - 1) of a row that gives all three.
+    where : str, optional
+        pandas query for the rows to keep, in names of the table or of this package; ``index``
+        is the line of a CSV file (the header is line 1) or the index label of a data frame.
+        Rows that are left out are not checked. Sizes and loss are numbers here, so a
+        comparison with a missing or unreadable one does not hold.
+
+    Returns
+    -------
+    Runs
+
+    Raises
+    ------
+    RunsError
+        If the table cannot be read, or cells cannot be used; it names every one of them.
+    InputError
+        If ``columns``, ``where`` or a number among the arguments cannot be used.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"n_params": ["70M", "1B"], "tokens": "20B", "loss": [3.4, 2.6]})
+    >>> read_runs(table).frame["flops"].tolist()
+    [8.4e+18, 1.2e+20]
+    """
+    _check_numbers(flops_per_param_token, flops_tolerance)
+    table = table_of(source)
+    named = Table(canonical_columns(table, columns or {}), table.source, table.is_text)
+    frame = check(
+        _with_plain_text(named),
+        flops_per_param_token=flops_per_param_token,
+        flops_tolerance=flops_tolerance,
+        where=where,
+    )
+    return Runs(frame, source=table.source, flops_per_param_token=float(flops_per_param_token))
+
+
+def _check_numbers(flops_per_param_token: float, flops_tolerance: float) -> None:
+    for name, value, least in (
+        ("flops_per_param_token", flops_per_param_token, math.ulp(0.0)),
+        ("flops_tolerance", flops_tolerance, 0.0),
+    ):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not least <= value < math.inf:
+            sign = "positive" if least else "non-negative"
+            raise InputError(f"{name} = {value!r} is not a {sign}, finite number.")
+
+
+def _with_plain_text(table: Table) -> Table:
+    """Return a table of text with numbers for text in the columns that are carried along."""
+    if not table.is_text:
+        return table
+    frame = table.frame.copy()
+    for name in frame.columns.difference([*NUMERIC, "group"], sort=False):
+        frame[name] = pd.Series(as_plain(frame[name]), index=frame.index)
+    return Table(frame, table.source, table.is_text)

@@ -1,0 +1,199 @@
+"""The table of training runs that everything else reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scaling_bayes.errors import InputError, RunsError
+from scaling_bayes.runs._names import REQUIRED, SIZES, did_you_mean, listed
+from scaling_bayes.runs._select import picked
+from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, format_quantity, parse_quantity
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Runs:
+    """Training runs, one a row. Made by `read_runs`, which checks them.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Float columns ``n_params``, ``tokens``, ``flops``, ``loss`` (nats per token) and
+        ``weight``; optional ``group`` (text), ``seed`` and ``n_params_non_embedding``; any
+        further columns. It is copied, and its index becomes 0, 1, 2 and so on.
+    source : str
+        Where the runs come from, for messages.
+    flops_per_param_token : float
+        The k of C = k N D.
+
+    Raises
+    ------
+    RunsError
+        If a required column is missing or holds anything but positive, finite numbers.
+    """
+
+    frame: pd.DataFrame
+    source: str = "DataFrame"
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN
+
+    def __post_init__(self) -> None:
+        frame = self.frame.reset_index(drop=True)
+        missing = [name for name in REQUIRED if name not in frame]
+        if missing:
+            raise RunsError(
+                f"{self.source} has no column {listed(missing)}. Make Runs with read_runs."
+            )
+        for name in REQUIRED:
+            column = frame[name].to_numpy()
+            if column.dtype.kind not in "iuf" or not np.all((column > 0) & np.isfinite(column)):
+                raise RunsError(
+                    f"{name} of {self.source} holds cells that are not positive, finite numbers. "
+                    "Make Runs with read_runs, which names them."
+                )
+            frame[name] = column.astype(float)
+        object.__setattr__(self, "frame", frame)
+
+    def __len__(self) -> int:
+        """Return the number of runs."""
+        return len(self.frame)
+
+    def covariates(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return columns as float arrays, by name.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Columns of the table.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray, each of shape (run,)
+
+        Raises
+        ------
+        InputError
+            If a column does not exist, is not numeric or has missing cells.
+        """
+        return {name: self._numbers(name).copy() for name in names}
+
+    def where(self, condition: str | npt.ArrayLike) -> Runs:
+        """Return the runs that a condition picks.
+
+        Parameters
+        ----------
+        condition : str or array-like of bool, shape (run,)
+            A pandas query such as ``"group == 'dense' and loss < 4"``, or a mask. A comparison
+            with a missing cell does not hold.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        InputError
+            If the condition does not give one truth value a run.
+        """
+        return replace(self, frame=self.frame[picked(self.frame, condition)])
+
+    def below(self, **limits: float | str) -> Runs:
+        """Return the runs strictly below every limit, such as ``runs.below(flops=1e22)``.
+
+        Parameters
+        ----------
+        **limits : float or str
+            Limit of each named column; sizes may have units, such as ``n_params="7B"``.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        InputError
+            If there is no limit, or a column does not exist or is not numeric.
+        """
+        return self._compared(np.less, limits)
+
+    def above(self, **limits: float | str) -> Runs:
+        """Return the runs at or above every limit, such as ``runs.above(flops=1e22)``.
+
+        Parameters
+        ----------
+        **limits : float or str
+            Limit of each named column; sizes may have units, such as ``n_params="7B"``.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        InputError
+            If there is no limit, or a column does not exist or is not numeric.
+        """
+        return self._compared(np.greater_equal, limits)
+
+    def __repr__(self) -> str:
+        """Return how many runs there are, and their ranges in people's units."""
+        head = f"Runs from {self.source}: {len(self)} run{'' if len(self) == 1 else 's'}"
+        if not len(self):
+            return head
+        ranges = {
+            name: [format_quantity(limit, kind=name) for limit in _limits(self.frame[name])]
+            for name in SIZES
+        }
+        tokens_per_param = self.frame["tokens"] / self.frame["n_params"]
+        ranges["tokens per parameter"] = [f"{limit:.3g}" for limit in _limits(tokens_per_param)]
+        ranges["loss"] = [f"{limit:.4g}" for limit in _limits(self.frame["loss"])]
+        ranges["loss"][1] += " nats per token"
+        lines = [f"  {name:<21}{low} to {high}" for name, (low, high) in ranges.items()]
+        if "group" in self.frame:
+            lines.append(f"  {'groups':<21}{self.frame['group'].nunique()}")
+        return "\n".join([head, *lines])
+
+    def _compared(
+        self,
+        holds: Callable[[np.ndarray, float], np.ndarray],
+        limits: dict[str, float | str],
+    ) -> Runs:
+        if not limits:
+            raise InputError("give at least one limit, such as flops=1e22.")
+        mask = np.ones(len(self), dtype=bool)
+        for name, limit in limits.items():
+            mask &= holds(self._numbers(name), _limit(name, limit))
+        return self.where(mask)
+
+    def _numbers(self, name: str) -> np.ndarray:
+        if name not in self.frame:
+            raise InputError(
+                f"{self.source} has no column {name!r}.{did_you_mean(name, self.frame.columns)} "
+                f"The columns are {listed(self.frame.columns)}."
+            )
+        numbers: np.ndarray = self.frame[name].to_numpy()
+        if numbers.dtype.kind not in "iuf":
+            raise InputError(f"column {name!r} of {self.source} is not numeric.")
+        missing = int(np.isnan(numbers).sum())
+        if missing:
+            raise InputError(
+                f"column {name!r} of {self.source} has {missing} missing cells. "
+                f"Leave them out with where({f'{name} == {name}'!r})."
+            )
+        return numbers.astype(float)
+
+
+def _limit(name: str, limit: float | str) -> float:
+    if name in SIZES:
+        return parse_quantity(limit, kind=name)  # type: ignore[arg-type]
+    try:
+        return float(limit)
+    except (TypeError, ValueError):
+        raise InputError(f"the limit {name}={limit!r} is not a number.") from None
+
+
+def _limits(column: pd.Series) -> tuple[float, float]:
+    return column.min(), column.max()

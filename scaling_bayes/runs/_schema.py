@@ -1,0 +1,199 @@
+"""The rules that cells and rows of a table of runs keep, checked by pandera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from scaling_bayes.runs._cells import Fault
+
+_TWO_SIZES: Final = "Fill it in: every run needs two of n_params, tokens and flops"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold of each cell of a column, and what to say where it does not."""
+
+    holds: Callable[[pd.Series], pd.Series]
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that breaks a rule, by position of its row."""
+
+    position: int
+    column: str
+    fault: Fault
+
+
+def _number_rules(
+    least: float | None, too_small: Fault | None, most: float | None, too_large: Fault | None
+) -> list[Rule]:
+    # Each rule passes what an earlier one names, so that a cell has one fault.
+    remedy = "Correct it, or leave the run out"
+    rules = [
+        Rule(lambda x: x != 0, Fault("is zero", remedy)),
+        Rule(lambda x: x >= 0, Fault("is negative", remedy)),
+        Rule(lambda x: x != np.inf, Fault("is infinite", remedy)),
+    ]
+    if least is not None and too_small is not None:
+        rules.append(Rule(lambda x: (x >= least) | (x <= 0), too_small))
+    if most is not None and too_large is not None:
+        rules.append(Rule(lambda x: (x <= most) | (x == np.inf), too_large))
+    return rules
+
+
+_TOO_LARGE: Final = "Check its unit: the cell is read as a plain count"
+_IN_BILLIONS: Final = (
+    "If the column is in millions or billions, write '7B', or multiply by 1e6 or 1e9"
+)
+_SIZE_UNITS: Final = "Check n_params and tokens: is one of them in thousands, millions or billions"
+
+# Byte-level models of 5,000 parameters on 1e6 bytes are real; so are diverged runs at 12 nats.
+_RULES_OF_CELLS: Final[dict[str, list[Rule]]] = {
+    "n_params": _number_rules(
+        1e3,
+        Fault(
+            "is too few parameters for a language model",
+            _IN_BILLIONS,
+        ),
+        1e15,
+        Fault("is more parameters than any model has", _TOO_LARGE),
+    ),
+    "n_params_non_embedding": _number_rules(
+        1e2,
+        Fault(
+            "is too few parameters for a language model",
+            _IN_BILLIONS,
+        ),
+        1e15,
+        Fault("is more parameters than any model has", _TOO_LARGE),
+    ),
+    "tokens": _number_rules(
+        1e4,
+        Fault(
+            "is too few training tokens",
+            "If the column is in billions, write '300B', or multiply by 1e9",
+        ),
+        1e17,
+        Fault("is more tokens than any model is trained on", _TOO_LARGE),
+    ),
+    "flops": _number_rules(
+        1e7,
+        Fault(
+            "is too few FLOPs for a training run",
+            "If the column is in PF-days, write '3.2 PF-days', or multiply by 8.64e19",
+        ),
+        1e32,
+        Fault("is more FLOPs than any training run takes", "Check its unit: give FLOPs in all"),
+    ),
+    "loss": _number_rules(
+        None,
+        None,
+        15.0,
+        Fault(
+            "is more than a model that knows nothing loses (log of the vocabulary, 11 to 13 nats)",
+            "If it is a perplexity, take its natural log; if the run diverged, leave it out",
+        ),
+    ),
+    "weight": _number_rules(None, None, None, None),
+}
+
+_MISSING: Final = {
+    "n_params": Fault("is missing", _TWO_SIZES),
+    "tokens": Fault("is missing", _TWO_SIZES),
+    "flops": Fault("is missing", _TWO_SIZES),
+    "loss": Fault("is missing", "Write the final loss in nats per token, or leave the run out"),
+    "weight": Fault("is missing", "Write 1 for a single run, or delete the column"),
+    "n_params_non_embedding": Fault("is missing", "Fill it in, or delete the column"),
+}
+
+_RULES_OF_ROWS: Final[dict[str, list[Rule]]] = {
+    "tokens_per_param": [
+        Rule(
+            lambda x: x >= 1e-4,
+            Fault(
+                "is less than one token per 10,000 parameters",
+                _SIZE_UNITS,
+            ),
+        ),
+        Rule(
+            lambda x: x <= 1e7,
+            Fault(
+                "is more than 10 million tokens per parameter",
+                _SIZE_UNITS,
+            ),
+        ),
+    ],
+    "non_embedding_share": [
+        Rule(
+            lambda x: x <= 1.05,
+            Fault(
+                "is more than n_params, of which it is a part",
+                "Exchange the two, or correct one of them",
+            ),
+        )
+    ],
+}
+
+
+def failures_of_cells(frame: pd.DataFrame, names: Sequence[str]) -> list[Failure]:
+    """Return every cell of the named columns that is missing or breaks a rule of its column."""
+    return _failures(frame, {name: _RULES_OF_CELLS[name] for name in names}, missing=_MISSING)
+
+
+def failures_of_rows(facts: pd.DataFrame, *, flops_tolerance: float, flops: Fault) -> list[Failure]:
+    """Return every row whose cells do not fit together.
+
+    Parameters
+    ----------
+    facts : pandas.DataFrame
+        Columns ``tokens_per_param``, ``non_embedding_share`` and ``flops_ratio`` = C/(k N D) of
+        shape (run,); NaN where a row has no such fact.
+    flops_tolerance : float
+        Largest distance of the FLOPs ratio from 1.
+    flops : Fault
+        What to say where it is larger.
+    """
+    rules = {
+        **_RULES_OF_ROWS,
+        "flops_ratio": [Rule(lambda x: (x - 1).abs() <= flops_tolerance, flops)],
+    }
+    return _failures(facts, rules, missing={})
+
+
+def _failures(
+    frame: pd.DataFrame,
+    rules: Mapping[str, Sequence[Rule]],
+    *,
+    missing: Mapping[str, Fault],
+) -> list[Failure]:
+    import pandera.pandas as pa
+
+    schema = pa.DataFrameSchema(
+        {
+            name: pa.Column(
+                float, [pa.Check(rule.holds) for rule in column], nullable=name not in missing
+            )
+            for name, column in rules.items()
+        }
+    )
+    try:
+        schema.validate(frame.reset_index(drop=True), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+    else:
+        return []
+    failures = []
+    for column, number, position in zip(
+        cases["column"], cases["check_number"], cases["index"], strict=True
+    ):
+        # pandera numbers the checks of a column; a missing cell breaks none of them.
+        fault = missing[column] if pd.isna(number) else rules[column][int(number)].fault
+        failures.append(Failure(int(position), column, fault))
+    return failures

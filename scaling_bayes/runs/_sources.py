@@ -1,0 +1,149 @@
+"""Files and data frames to one kind of table."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scaling_bayes.errors import Problem
+from scaling_bayes.runs._csv import csv_cells
+from scaling_bayes.runs._names import did_you_mean
+from scaling_bayes.runs._problems import error_of, whole_table
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as the user has them; the index holds the rows as the user sees them."""
+
+    frame: pd.DataFrame
+    source: str
+    is_text: bool = False
+
+    @property
+    def row_word(self) -> str:
+        """What a row is called: a line of a text file, or a row of a data frame."""
+        return "line" if self.is_text else "row"
+
+
+def table_of(source: object) -> Table:
+    """Return the table of a CSV or Parquet file or of a data frame, with text column names.
+
+    Raises
+    ------
+    RunsError
+        If it cannot be read, is no table or has a column twice.
+    """
+    if isinstance(source, str | Path):
+        table = _file(Path(source).expanduser())
+    elif isinstance(source, pd.DataFrame):
+        table = Table(source, "DataFrame")
+    else:
+        table = _other_frame(source)
+    frame = table.frame.copy()
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise whole_table(
+            table.source,
+            f"has column names of {frame.columns.nlevels} levels",
+            "Flatten them: frame.columns = ['_'.join(map(str, name)) for name in frame.columns]",
+        )
+    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    twice = frame.columns[frame.columns.duplicated()].unique()
+    if len(twice):
+        problems = [
+            Problem(None, name, None, "the table has this column more than once", "Keep one")
+            for name in twice
+        ]
+        raise error_of(table.source, table.row_word, problems)
+    return Table(frame, table.source, table.is_text)
+
+
+def _other_frame(source: object) -> Table:
+    kind = type(source).__name__
+    frame: Any = None
+    try:
+        if hasattr(source, "to_pandas"):
+            frame = source.to_pandas()
+        elif hasattr(source, "__arrow_c_stream__"):
+            import pyarrow
+
+            frame = pyarrow.table(source).to_pandas()
+        elif hasattr(source, "__dataframe__"):
+            frame = pd.api.interchange.from_dataframe(source)
+    # Any library may stand behind the object, so its errors are not known here.
+    except Exception as error:
+        raise whole_table(
+            kind,
+            f"cannot be turned into a pandas DataFrame ({_first_line(error)})",
+            "Convert it to a pandas DataFrame first",
+        ) from None
+    if not isinstance(frame, pd.DataFrame):
+        raise whole_table(
+            kind, "is not a table", "Give the path of a CSV or Parquet file, or a data frame"
+        )
+    return Table(frame, f"{type(source).__module__.partition('.')[0]} {kind}")
+
+
+def _file(path: Path) -> Table:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise whole_table(str(path), "does not exist", _where_to_look(path)) from None
+    except IsADirectoryError:
+        raise whole_table(
+            str(path), "is a folder", "Give the path of one CSV or Parquet file"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise whole_table(
+            str(path), f"cannot be opened ({_first_line(error)})", "Check the path and its rights"
+        ) from None
+    if not data.strip():
+        raise whole_table(path.name, "is empty", "Give a file with a header and one row per run")
+    if path.suffix.lower() in (".parquet", ".pq") or data.startswith(b"PAR1"):
+        return Table(_parquet(path.name, data), path.name)
+    return Table(csv_cells(path.name, _text(path.name, data)), path.name, is_text=True)
+
+
+def _where_to_look(path: Path) -> str:
+    names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    question = did_you_mean(path.name, names)
+    return question.strip().rstrip("?") if question else f"Check the path, seen from {Path.cwd()}"
+
+
+def _parquet(source: str, data: bytes) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(io.BytesIO(data))
+    except ImportError:
+        raise whole_table(
+            source, "is Parquet, which needs pyarrow", "Install pyarrow, or save as CSV"
+        ) from None
+    # pyarrow has many errors, of no common class that can be named without importing it.
+    except Exception as error:
+        raise whole_table(
+            source,
+            f"cannot be read as Parquet ({_first_line(error)})",
+            "Write it again with DataFrame.to_parquet, or save as CSV",
+        ) from None
+
+
+def _text(source: str, data: bytes) -> str:
+    if b"\0" in data:
+        raise whole_table(
+            source, "is not a text file", "Save the table as CSV in UTF-8, or as Parquet"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise whole_table(
+            source,
+            f"is not UTF-8 text (byte 0x{data[error.start]:02X} on line {line})",
+            "Save it as CSV in UTF-8, or read it with pandas.read_csv(..., encoding=...)",
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
