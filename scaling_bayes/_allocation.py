@@ -106,9 +106,10 @@ class Allocation:
         the 95th percentile of draws.
         """
         log_optimum = np.log(self.optimum["n_params"])
-        low, high = (bound.to_numpy() for bound in (
-            log_optimum.min(SAMPLE_DIMS), log_optimum.max(SAMPLE_DIMS)
-        ))
+        low, high = (
+            bound.to_numpy()
+            for bound in (log_optimum.min(SAMPLE_DIMS), log_optimum.max(SAMPLE_DIMS))
+        )
         log_n = minimise(
             self._expected_loss, low - 0.5, high + 0.5, (self.flops,), what=self.source.law.name
         )

@@ -75,9 +75,7 @@ class Fit:
     @cached_property
     def diagnostics(self) -> Diagnostics:
         """Figures that tell whether the draws can be trusted."""
-        return diagnose(
-            self.data_tree, [*self.law.parameter_names, *self.noise.parameter_names]
-        )
+        return diagnose(self.data_tree, [*self.law.parameter_names, *self.noise.parameter_names])
 
     @cached_property
     def model(self) -> pm.Model:

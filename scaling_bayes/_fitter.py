@@ -92,9 +92,7 @@ class Fitter:
         """
         check_identifiable(runs, self.law)
         if self._prepared is None:
-            model = build_model(
-                runs, self.law, noise=self.noise, coordinates=self.coordinates
-            )
+            model = build_model(runs, self.law, noise=self.noise, coordinates=self.coordinates)
             self._prepared = prepare(model, self.sampler)
         data_tree = sample_checked(
             self._prepared,

@@ -151,10 +151,10 @@ def points_of(
     if any(values is not None for values in given.values()):
         raise InputError("give the points as a table or as n_params, tokens and flops, not both.")
     if isinstance(points, Runs):
-        return point_dataset(points.covariates(("n_params", "tokens", "flops")) | {
-            name: values
-            for name, values in points.covariates(source.law.covariates).items()
-        })
+        return point_dataset(
+            points.covariates(("n_params", "tokens", "flops"))
+            | {name: values for name, values in points.covariates(source.law.covariates).items()}
+        )
     columns = {name: points[name].to_numpy() for name in points.columns}
     in_table = {name: columns.pop(name, None) for name in given}
     return point_dataset(complete_sizes(in_table, source.flops_per_param_token) | columns)

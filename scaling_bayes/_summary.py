@@ -111,8 +111,11 @@ def summarise(
     words = (
         f"{source.law.name} fitted to {n_runs} runs.",
         *_allocation_words(groups["derived"], prob=prob, kind=kind),
-        (f"Converged: {diagnostics}." if diagnostics.converged else
-         f"NOT CONVERGED: {'; '.join(diagnostics.failures())}."),
+        (
+            f"Converged: {diagnostics}."
+            if diagnostics.converged
+            else f"NOT CONVERGED: {'; '.join(diagnostics.failures())}."
+        ),
     )
     return Summary(table, prob, kind, words)
 

@@ -14,6 +14,7 @@ from scaling_bayes.priors import Prior
 if TYPE_CHECKING:
     from scaling_bayes.laws._published import PublishedLaw
 
+
 @dataclass(frozen=True)
 class Citation:
     """The paper that a law or a set of values comes from."""
@@ -154,9 +155,7 @@ def exponent(
     )
 
 
-def scale(
-    name: str, symbol: str, unit: str, *, median: float, spread: float = 3.0
-) -> Parameter:
+def scale(name: str, symbol: str, unit: str, *, median: float, spread: float = 3.0) -> Parameter:
     """Return the characteristic scale of a power-law term: the size at which it is 1.
 
     Parameters

@@ -66,17 +66,13 @@ class PowerLaw(PowerSum):
 
     citation = KAPLAN_2020
 
-    def __init__(
-        self, covariate: Covariate, *, priors: Mapping[str, object] | None = None
-    ) -> None:
+    def __init__(self, covariate: Covariate, *, priors: Mapping[str, object] | None = None) -> None:
         size = _size(covariate)
         letter = size.letter
         self.name = f"power-{letter.lower()}"
         self.parameters = (
             irreducible_loss(),
-            exponent(
-                f"alpha_{letter}", rf"\alpha_{letter}", size.words, median=size.exponent
-            ),
+            exponent(f"alpha_{letter}", rf"\alpha_{letter}", size.words, median=size.exponent),
             scale(f"{letter}_c", f"{letter}_c", size.unit, median=size.scale, spread=4.0),
         )
         self.terms = (_term(letter, covariate),)
@@ -104,16 +100,12 @@ class PurePowerLaw(PowerSum):
     citation = KAPLAN_2020
     irreducible = False
 
-    def __init__(
-        self, covariate: Covariate, *, priors: Mapping[str, object] | None = None
-    ) -> None:
+    def __init__(self, covariate: Covariate, *, priors: Mapping[str, object] | None = None) -> None:
         size = _size(covariate)
         letter = size.letter
         self.name = f"pure-power-{letter.lower()}"
         self.parameters = (
-            exponent(
-                f"alpha_{letter}", rf"\alpha_{letter}", size.words, median=0.075, spread=0.6
-            ),
+            exponent(f"alpha_{letter}", rf"\alpha_{letter}", size.words, median=0.075, spread=0.6),
             scale(
                 f"{letter}_c",
                 f"{letter}_c",
