@@ -79,8 +79,12 @@ class _Nutpie:
 
     def __init__(self, model: pm.Model) -> None:
         import nutpie
+        from pytensor import config
 
-        self._compiled = nutpie.compile_pymc_model(model)
+        # With fast math, code compiled now and the same code read back from numba's cache round
+        # differently, and a seed gives other draws in the first process than in later ones.
+        with config.change_flags(numba__fastmath=False):
+            self._compiled = nutpie.compile_pymc_model(model)
 
     def __call__(
         self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
