@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from scaling_bayes._draws import SIZES, LawDraws, law_loss, point_dataset, sizes
+from scaling_bayes._draws import LawDraws, law_loss, point_dataset, sizes
 from scaling_bayes._forecast import points_of
 from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
 from scaling_bayes._isoflop import level_set, loss_along, minimise
-from scaling_bayes.errors import InputError, NoOptimumError
+from scaling_bayes._optimum import optimum
+from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ class Allocation:
         """Draws as arrays of shape (sample, 1), against budgets of shape (budget,)."""
         return SimpleNamespace(
             **{
-                name: values.to_numpy().reshape(-1, 1)
+                str(name): values.to_numpy().reshape(-1, 1)
                 for name, values in self.source.draws.data_vars.items()
             }
         )
@@ -105,11 +107,8 @@ class Allocation:
         draw's own optimum, in nats per token: ``cost_mean`` on average and ``cost_p95`` at
         the 95th percentile of draws.
         """
-        log_optimum = np.log(self.optimum["n_params"])
-        low, high = (
-            bound.to_numpy()
-            for bound in (log_optimum.min(SAMPLE_DIMS), log_optimum.max(SAMPLE_DIMS))
-        )
+        optima = self.optimum["n_params"]
+        low, high = (np.log(bound(SAMPLE_DIMS).to_numpy()) for bound in (optima.min, optima.max))
         log_n = minimise(
             self._expected_loss, low - 0.5, high + 0.5, (self.flops,), what=self.source.law.name
         )
@@ -219,107 +218,40 @@ class Allocation:
         return frame
 
     def __repr__(self) -> str:
-        frame = self.to_frame()
         lines = [
             f"Compute-optimal allocation by {self.source.label}: medians and "
             f"{DEFAULT_PROB:.0%} equal-tailed intervals of the posterior"
         ]
-        for row in frame.itertuples():
-            n_low, n_high = (
-                format_quantity(value, kind="n_params")
-                for value in (row.n_params_lower, row.n_params_upper)
-            )
-            d_low, d_high = (
-                format_quantity(value, kind="tokens")
-                for value in (row.tokens_lower, row.tokens_upper)
-            )
-            v_low, v_high = (
-                format_quantity(value, kind="n_params")
-                for value in (row.valley_lower, row.valley_upper)
-            )
-            lines += [
-                f"{format_quantity(row.flops, kind='flops')}:",
-                f"  N*  {format_quantity(row.n_params, kind='n_params')} [{n_low}, {n_high}]",
-                f"  D*  {format_quantity(row.tokens, kind='tokens')} [{d_low}, {d_high}]",
-                f"  D/N {row.tokens_per_param:.1f} "
-                f"[{row.tokens_per_param_lower:.1f}, {row.tokens_per_param_upper:.1f}]",
-                f"  loss of the mean curve {row.loss:.4f} "
-                f"[{row.loss_lower:.4f}, {row.loss_upper:.4f}] nats per token",
-                f"  recommended N "
-                f"{format_quantity(row.recommended_n_params, kind='n_params')} (smallest expected "
-                f"loss); within {DEFAULT_TOLERANCE} nats of it from {v_low} to {v_high}; "
-                f"committing to it costs {row.cost_mean:.1e} nats on average, "
-                f"{row.cost_p95:.1e} at the 95th percentile of draws",
-            ]
+        for row in self.to_frame().to_dict("records"):
+            lines += [f"{format_quantity(row['flops'], kind='flops')}:", *_lines_of(row)]
         return "\n".join(lines)
 
 
-def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
-    """Return each draw's compute-optimal model size, in closed form where the law has one.
+def _lines_of(row: Mapping[Hashable, Any]) -> Iterator[str]:
+    """Return what one row of `Allocation.to_frame` says, for people."""
 
-    Parameters
-    ----------
-    source : Fit or PublishedLaw
-        The law and its draws.
-    flops : DataArray
-        Budgets.
+    def size(column: str, kind: Literal["n_params", "tokens"]) -> str:
+        return format_quantity(row[column], kind=kind)
 
-    Raises
-    ------
-    NoOptimumError
-        If the law does not trade N against D, or its optimum lies at no finite size.
-    """
-    law, k = source.law, source.flops_per_param_token
-    if len(set(law.covariates) & set(SIZES)) < 2:
-        raise NoOptimumError(
-            f"{law.name} has no compute-optimal model size: it reads {law.covariates[0]} alone, "
-            "so it does not trade model size against tokens. Fit a law in N and D, such as "
-            "Chinchilla."
-        )
-    closed: xr.DataArray | None = law.optimal_n_params(source.draws, flops, k)
-    if closed is not None:
-        return closed.transpose("chain", "draw", ...)
-    return numerical_optimum(source, flops)
-
-
-def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
-    """Return each draw's compute-optimal model size by minimising along isoFLOP lines.
-
-    Searched are all sizes from one parameter to one token.
-
-    Raises
-    ------
-    NoOptimumError
-        If the loss keeps falling towards an end of that range.
-    """
-    import xarray as xr
-
-    law, k = source.law, source.flops_per_param_token
-    budgets, *parameters = xr.broadcast(
-        flops, *(source.draws[name] for name in law.parameter_names)
+    sized: tuple[tuple[str, Literal["n_params", "tokens"]], ...] = (
+        ("N*", "n_params"),
+        ("D*", "tokens"),
     )
-    dims = ("chain", "draw", *flops.dims)
-    arrays = [array.transpose(*dims).to_numpy() for array in (budgets, *parameters)]
-
-    def objective(log_n: np.ndarray, flops: np.ndarray, *values: np.ndarray) -> np.ndarray:
-        p = SimpleNamespace(**dict(zip(law.parameter_names, values, strict=True)))
-        return loss_along(law, p, log_n, flops, k)
-
-    log_n = minimise(
-        objective, np.zeros_like(arrays[0]), np.log(arrays[0] / k), tuple(arrays), what=law.name
+    for symbol, name in sized:
+        low, high = size(f"{name}_lower", name), size(f"{name}_upper", name)
+        yield f"  {symbol}  {size(name, name)} [{low}, {high}]"
+    low, high = row["tokens_per_param_lower"], row["tokens_per_param_upper"]
+    yield f"  D*/N* {row['tokens_per_param']:.1f} [{low:.1f}, {high:.1f}]"
+    low, high = row["loss_lower"], row["loss_upper"]
+    yield f"  loss of the mean curve {row['loss']:.4f} [{low:.4f}, {high:.4f}] nats per token"
+    low, high = size("valley_lower", "n_params"), size("valley_upper", "n_params")
+    yield (
+        f"  recommended N {size('recommended_n_params', 'n_params')} (smallest expected loss); "
+        f"expected loss within {DEFAULT_TOLERANCE} nats of it from {low} to {high}"
     )
-    return budgets.transpose(*dims).copy(data=np.exp(log_n))
-
-
-def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
-    """Return draws of N*, D*, D*/N* and the loss there, for budgets of any dims."""
-    n_params = optimal_n_params(source, flops)
-    tokens = flops / (source.flops_per_param_token * n_params)
-    points = n_params.to_dataset(name="n_params").assign(
-        tokens=tokens, flops=flops.drop_vars("flops", errors="ignore")
-    )
-    return points.drop_vars("flops").assign(
-        tokens_per_param=tokens / n_params, loss=law_loss(source, points)
+    yield (
+        f"  committing to it costs {row['cost_mean']:.1e} nats on average, "
+        f"{row['cost_p95']:.1e} at the 95th percentile of draws"
     )
 
 

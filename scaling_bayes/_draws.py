@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from scaling_bayes.errors import InputError
-from scaling_bayes.units import parse_quantity
+from scaling_bayes.units import Kind, parse_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scaling_bayes.laws import Law
     from scaling_bayes.noise import Noise
 
-SIZES = ("n_params", "tokens", "flops")
+SIZES: tuple[Kind, ...] = ("n_params", "tokens", "flops")
 
 
 class LawDraws(Protocol):
@@ -47,7 +47,7 @@ class LawDraws(Protocol):
         """The k of C = k N D."""
 
 
-def sizes(name: str, values: object) -> np.ndarray:
+def sizes(name: Kind, values: object) -> np.ndarray:
     """Return sizes as an array of shape (point,), with units such as ``"7B"`` read.
 
     Raises
@@ -55,13 +55,13 @@ def sizes(name: str, values: object) -> np.ndarray:
     UnitError
         If a value is not a positive, finite quantity.
     """
-    items = [values] if isinstance(values, str) or np.ndim(values) == 0 else list(values)  # type: ignore[call-overload]
-    return np.array([parse_quantity(item, kind=name) for item in items], dtype=float)  # type: ignore[arg-type]
+    items = np.atleast_1d(np.asarray(values, dtype=object))
+    return np.array([parse_quantity(item, kind=name) for item in items.ravel()], dtype=float)
 
 
 def complete_sizes(
-    given: Mapping[str, object], flops_per_param_token: float
-) -> dict[str, np.ndarray]:
+    given: Mapping[Kind, object], flops_per_param_token: float
+) -> dict[Kind, np.ndarray]:
     """Return N, D and C of each point as far as the given ones determine them.
 
     Parameters
@@ -99,7 +99,7 @@ def complete_sizes(
     return {name: known[name] for name in SIZES if name in known}
 
 
-def point_dataset(columns: Mapping[str, Any]) -> xr.Dataset:
+def point_dataset(columns: Mapping[Any, Any]) -> xr.Dataset:
     """Return columns of equal length as a data set with dim ``point``."""
     import xarray as xr
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws, complete_sizes, law_loss, point_dataset
+from scaling_bayes._draws import SIZES, LawDraws, complete_sizes, law_loss, point_dataset
 from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
@@ -145,16 +145,13 @@ def points_of(
     InputError
         If both a table and sizes are given, or neither.
     """
-    given = {"n_params": n_params, "tokens": tokens, "flops": flops}
+    given = dict(zip(SIZES, (n_params, tokens, flops), strict=True))
     if points is None:
         return point_dataset(complete_sizes(given, source.flops_per_param_token))
     if any(values is not None for values in given.values()):
         raise InputError("give the points as a table or as n_params, tokens and flops, not both.")
     if isinstance(points, Runs):
-        return point_dataset(
-            points.covariates(("n_params", "tokens", "flops"))
-            | {name: values for name, values in points.covariates(source.law.covariates).items()}
-        )
+        return point_dataset(points.covariates(dict.fromkeys((*SIZES, *source.law.covariates))))
     columns = {name: points[name].to_numpy() for name in points.columns}
     in_table = {name: columns.pop(name, None) for name in given}
     return point_dataset(complete_sizes(in_table, source.flops_per_param_token) | columns)

@@ -1,4 +1,4 @@
-"""Can these runs tell the parameters of this law apart?"""
+"""Whether runs can tell the parameters of a law apart."""
 
 from __future__ import annotations
 

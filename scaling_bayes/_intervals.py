@@ -62,7 +62,7 @@ def _equal_tailed(draws: xr.DataArray, prob: float) -> xr.DataArray:
 def _shortest(draws: xr.DataArray, prob: float) -> xr.DataArray:
     import arviz_stats
 
-    bounds = arviz_stats.hdi(draws, prob=prob, dim=list(SAMPLE_DIMS))
+    bounds: xr.DataArray = arviz_stats.hdi(draws, prob=prob, dim=list(SAMPLE_DIMS))
     return bounds.rename(ci_bound="bound").transpose("bound", ...)
 
 

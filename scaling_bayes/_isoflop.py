@@ -97,7 +97,8 @@ def level_set(
     """
 
     def excess(x: np.ndarray, target: np.ndarray, *rest: np.ndarray) -> np.ndarray:
-        return objective(x, *rest) - target
+        above: np.ndarray = objective(x, *rest) - target
+        return above
 
     edges = []
     for end in (lower, upper):

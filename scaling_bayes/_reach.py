@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._allocation import optimal_n_params
 from scaling_bayes._draws import SIZES, LawDraws
 from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
+from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import format_quantity
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-LEAST_FLOPS = 1e3
+LEAST_FLOPS = 1e10
 MOST_FLOPS = 1e45
 """Compute at and beyond which a target counts as never reached."""
 
-_BISECTIONS = 60
+_BISECTIONS = 45
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ComputeToReach:
     @property
     def probability_never(self) -> xr.DataArray:
         """The probability that no compute reaches the target, for each target."""
-        return np.isinf(self.flops).mean(SAMPLE_DIMS)
+        return self.flops.isin([np.inf]).mean(SAMPLE_DIMS)
 
     def interval(
         self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
@@ -77,10 +77,10 @@ class ComputeToReach:
             return "never" if np.isinf(flops) else format_quantity(flops, kind="flops")
 
         rows = [
-            f"  loss {row.target:g}: {words(row.flops)} "
-            f"[{words(row.flops_lower)}, {words(row.flops_upper)}], "
-            f"never with probability {row.probability_never:.2f}"
-            for row in self.to_frame().itertuples()
+            f"  loss {row['target']:g}: {words(row['flops'])} "
+            f"[{words(row['flops_lower'])}, {words(row['flops_upper'])}], "
+            f"never with probability {row['probability_never']:.2f}"
+            for row in self.to_frame().to_dict("records")
         ]
         return "\n".join(
             [
@@ -94,7 +94,7 @@ class ComputeToReach:
 def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToReach:
     """Return the compute that it takes to reach target losses, allocated optimally.
 
-    Found for each draw by bisection in log compute between 1e3 and 1e45 FLOPs, since the
+    Found for each draw by bisection in log compute between 1e10 and 1e45 FLOPs, since the
     loss at the optimum falls with compute.
 
     Parameters
@@ -125,12 +125,12 @@ def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToRe
     any_parameter = source.draws[source.law.parameter_names[0]]
     shape = xr.broadcast(any_parameter, target)[0]
     low, high = (xr.full_like(shape, np.log(bound)) for bound in (LEAST_FLOPS, MOST_FLOPS))
-    never = _best_loss(source, np.exp(high)) > target
+    never = _best_loss(source, xr.ufuncs.exp(high)) > target
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        enough = _best_loss(source, np.exp(middle)) <= target
+        enough = _best_loss(source, xr.ufuncs.exp(middle)) <= target
         low, high = low.where(enough, middle), high.where(~enough, middle)
-    flops = np.exp(high).where(~never, np.inf)
+    flops = xr.ufuncs.exp(high).where(~never, np.inf)
     return ComputeToReach(source.label, targets, flops.transpose("chain", "draw", "target"))
 
 
@@ -146,7 +146,5 @@ def _best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
             f"{law.name} reads {law.covariates[0]} alone, so it says nothing of compute. Fit a law "
             "in C, or in N and D."
         )
-    n_params = optimal_n_params(source, flops)
-    tokens = flops / (source.flops_per_param_token * n_params)
-    best = law.loss(source.draws, SimpleNamespace(n_params=n_params, tokens=tokens, flops=flops))
-    return best
+    at_optimum: xr.DataArray = optimum(source, flops)["loss"]
+    return at_optimum

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from scaling_bayes._diagnostics import Diagnostics
-from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
 from scaling_bayes._draws import LawDraws
+from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,7 +44,7 @@ class Summary:
 
     def __repr__(self) -> str:
         shown = self.table.drop(columns="kind")
-        numbers = {name: "{:.4g}".format for name in ("median", "mean", "sd", "lower", "upper")}
+        numbers = dict.fromkeys(("median", "mean", "sd", "lower", "upper"), "{:.4g}".format)
         formats = numbers | {
             "r_hat": "{:.3f}".format,
             "ess_bulk": "{:.0f}".format,

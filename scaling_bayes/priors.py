@@ -87,7 +87,7 @@ class Prior:
         import pymc as pm
 
         family = getattr(pm, self.distribution, None)
-        if not hasattr(family, "dist"):
+        if family is None or not hasattr(family, "dist"):
             raise PriorError(f"PyMC has no distribution {self.distribution!r} (prior {self}).")
         try:
             return family.dist(**self._built())

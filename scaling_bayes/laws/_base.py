@@ -29,7 +29,7 @@ class Citation:
 
 
 class Law(Declared, ABC):
-    """A law of training loss: parameters with priors, covariates, a formula, a citation.
+    r"""A law of training loss: parameters with priors, covariates, a formula, a citation.
 
     A law of your own needs three class attributes and one method::
 
@@ -38,7 +38,7 @@ class Law(Declared, ABC):
             covariates = ("flops",)
             parameters = (
                 sb.laws.irreducible_loss(),
-                sb.laws.exponent("alpha_C", r"\\alpha_C", "compute", median=0.17),
+                sb.laws.exponent("alpha_C", r"\alpha_C", "compute", median=0.17),
                 sb.laws.scale("C_c", "C_c", "FLOPs", median=1e19, spread=4),
             )
 

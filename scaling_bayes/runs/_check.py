@@ -188,9 +188,8 @@ def _problems_of_cells(
     ):
         derived = name in blank and bool(blank[name][row]) and not np.isnan(frame[name].iloc[row])
         cell = frame[name].iloc[row] if derived else raw[name].iloc[row]
-        if derived:
-            reason = f"{reason} (it follows from the other two sizes)"
-        problems.append(Problem(_plain(raw.index[row]), name, _plain(cell), reason, remedy))
+        why = f"{reason} (it follows from the other two sizes)" if derived else reason
+        problems.append(Problem(_plain(raw.index[row]), name, _plain(cell), why, remedy))
     return problems
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -31,9 +33,9 @@ def picked(frame: pd.DataFrame, condition: str | npt.ArrayLike) -> np.ndarray:
     """
     if isinstance(condition, str):
         try:
-            mask = frame.eval(condition, engine="python")
+            mask: Any = frame.eval(condition, engine="python")
         # pandas raises whatever the query makes Python raise: names, types, syntax, keys.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             raise InputError(
                 f"where = {condition!r} cannot be evaluated ({error}). "
                 f"The columns are {listed(frame.columns)}."

@@ -74,7 +74,7 @@ def _other_frame(source: object) -> Table:
         elif hasattr(source, "__dataframe__"):
             frame = pd.api.interchange.from_dataframe(source)
     # Any library may stand behind the object, so its errors are not known here.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise whole_table(
             kind,
             f"cannot be turned into a pandas DataFrame ({_first_line(error)})",
@@ -121,7 +121,7 @@ def _parquet(source: str, data: bytes) -> pd.DataFrame:
             source, "is Parquet, which needs pyarrow", "Install pyarrow, or save as CSV"
         ) from None
     # pyarrow has many errors, of no common class that can be named without importing it.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise whole_table(
             source,
             f"cannot be read as Parquet ({_first_line(error)})",

@@ -1,0 +1,84 @@
+"""Each draw's compute-optimal model size and tokens."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_bayes._draws import SIZES, LawDraws, law_loss
+from scaling_bayes._isoflop import loss_along, minimise
+from scaling_bayes.errors import NoOptimumError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
+    """Return each draw's compute-optimal model size, in closed form where the law has one.
+
+    Parameters
+    ----------
+    source : Fit or PublishedLaw
+        The law and its draws.
+    flops : DataArray
+        Budgets.
+
+    Raises
+    ------
+    NoOptimumError
+        If the law does not trade N against D, or its optimum lies at no finite size.
+    """
+    law, k = source.law, source.flops_per_param_token
+    if len(set(law.covariates) & set(SIZES)) < 2:
+        raise NoOptimumError(
+            f"{law.name} has no compute-optimal model size: it reads {law.covariates[0]} alone, "
+            "so it does not trade model size against tokens. Fit a law in N and D, such as "
+            "Chinchilla."
+        )
+    closed: xr.DataArray | None = law.optimal_n_params(source.draws, flops, k)
+    if closed is not None:
+        return closed.transpose("chain", "draw", ...)
+    return numerical_optimum(source, flops)
+
+
+def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
+    """Return each draw's compute-optimal model size by minimising along isoFLOP lines.
+
+    Searched are all sizes from one parameter to one token.
+
+    Raises
+    ------
+    NoOptimumError
+        If the loss keeps falling towards an end of that range.
+    """
+    import xarray as xr
+
+    law, k = source.law, source.flops_per_param_token
+    budgets, *parameters = xr.broadcast(
+        flops, *(source.draws[name] for name in law.parameter_names)
+    )
+    budgets = budgets.transpose("chain", "draw", ...)
+    arrays = [array.transpose(*budgets.dims).to_numpy() for array in (budgets, *parameters)]
+
+    def objective(log_n: np.ndarray, flops: np.ndarray, *values: np.ndarray) -> np.ndarray:
+        p = SimpleNamespace(**dict(zip(law.parameter_names, values, strict=True)))
+        return loss_along(law, p, log_n, flops, k)
+
+    log_n = minimise(
+        objective, np.zeros_like(arrays[0]), np.log(arrays[0] / k), tuple(arrays), what=law.name
+    )
+    return budgets.copy(data=np.exp(log_n))
+
+
+def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
+    """Return draws of N*, D*, D*/N* and the loss there, for budgets of any dims."""
+    n_params = optimal_n_params(source, flops)
+    tokens = flops / (source.flops_per_param_token * n_params)
+    points = n_params.to_dataset(name="n_params").assign(
+        tokens=tokens, flops=flops.drop_vars("flops", errors="ignore")
+    )
+    return points.drop_vars("flops").assign(
+        tokens_per_param=tokens / n_params, loss=law_loss(source, points)
+    )
