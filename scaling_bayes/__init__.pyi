@@ -7,6 +7,8 @@ from . import units as units
 from ._allocation import Allocation as Allocation
 from ._allocation import allocate as allocate
 from ._allocation import loss_given_up as loss_given_up
+from ._comparison import Comparison as Comparison
+from ._comparison import compare as compare
 from ._fit import Fit as Fit
 from ._fit import load as load
 from ._fitter import Fitter as Fitter
