@@ -69,4 +69,4 @@ docs: $(DEVELOPER)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 clean:
-	rm -rf .venv demo docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv demo docs/_build docs/api .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +12,15 @@ import numpy as np
 
 from scaling_bayes._draws import LawDraws, law_loss, point_dataset, sizes
 from scaling_bayes._forecast import points_of
-from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
+from scaling_bayes._intervals import (
+    DEFAULT_PROB,
+    SAMPLE_DIMS,
+    IntervalKind,
+    interval,
+    is_point,
+    quantile,
+    shown_in_words,
+)
 from scaling_bayes._isoflop import level_set, loss_along, minimise
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError
@@ -218,41 +226,38 @@ class Allocation:
         return frame
 
     def __repr__(self) -> str:
-        lines = [
-            f"Compute-optimal allocation by {self.source.label}: medians and "
-            f"{DEFAULT_PROB:.0%} equal-tailed intervals of the posterior"
-        ]
+        loss = self.optimum["loss"]
+        lines = [f"Compute-optimal allocation by {self.source.label}: {shown_in_words(loss)}"]
         for row in self.to_frame().to_dict("records"):
-            lines += [f"{format_quantity(row['flops'], kind='flops')}:", *_lines_of(row)]
+            lines += [
+                f"{format_quantity(row['flops'], kind='flops')}:",
+                *_lines_of(row, with_intervals=not is_point(loss)),
+            ]
         return "\n".join(lines)
 
 
-def _lines_of(row: Mapping[Hashable, Any]) -> Iterator[str]:
+def _lines_of(row: Mapping[Hashable, Any], *, with_intervals: bool) -> Iterator[str]:
     """Return what one row of `Allocation.to_frame` says, for people."""
-
-    def size(column: str, kind: Literal["n_params", "tokens"]) -> str:
-        return format_quantity(row[column], kind=kind)
-
-    sized: tuple[tuple[str, Literal["n_params", "tokens"]], ...] = (
-        ("N*", "n_params"),
-        ("D*", "tokens"),
-    )
-    for symbol, name in sized:
-        low, high = size(f"{name}_lower", name), size(f"{name}_upper", name)
-        yield f"  {symbol}  {size(name, name)} [{low}, {high}]"
-    low, high = row["tokens_per_param_lower"], row["tokens_per_param_upper"]
-    yield f"  D*/N* {row['tokens_per_param']:.1f} [{low:.1f}, {high:.1f}]"
-    low, high = row["loss_lower"], row["loss_upper"]
-    yield f"  loss of the mean curve {row['loss']:.4f} [{low:.4f}, {high:.4f}] nats per token"
-    low, high = size("valley_lower", "n_params"), size("valley_upper", "n_params")
+    formats: dict[Quantity, tuple[str, Callable[[float], str]]] = {
+        "n_params": ("N*", partial(format_quantity, kind="n_params")),
+        "tokens": ("D*", partial(format_quantity, kind="tokens")),
+        "tokens_per_param": ("D*/N*", "{:.1f}".format),
+        "loss": ("loss of the mean curve, nats per token", "{:.4f}".format),
+    }
+    for name, (label, shown) in formats.items():
+        low, high = shown(row[f"{name}_lower"]), shown(row[f"{name}_upper"])
+        yield f"  {label}  {shown(row[name])}" + (f" [{low}, {high}]" if with_intervals else "")
+    size = formats["n_params"][1]
     yield (
-        f"  recommended N {size('recommended_n_params', 'n_params')} (smallest expected loss); "
-        f"expected loss within {DEFAULT_TOLERANCE} nats of it from {low} to {high}"
+        f"  recommended N {size(row['recommended_n_params'])} (smallest expected loss); expected "
+        f"loss within {DEFAULT_TOLERANCE} nats of it from {size(row['valley_lower'])} to "
+        f"{size(row['valley_upper'])}"
     )
-    yield (
-        f"  committing to it costs {row['cost_mean']:.1e} nats on average, "
-        f"{row['cost_p95']:.1e} at the 95th percentile of draws"
-    )
+    if with_intervals:
+        yield (
+            f"  committing to it costs {row['cost_mean']:.1e} nats on average, "
+            f"{row['cost_p95']:.1e} at the 95th percentile of draws"
+        )
 
 
 def allocate(source: LawDraws, *, flops: object) -> Allocation:

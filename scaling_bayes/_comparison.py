@@ -149,12 +149,16 @@ def _common_runs(fits: Mapping[str, Fit]) -> Runs:
         raise InputError("none of the sources is a fit; laws are compared on the runs of a fit.")
     (first, fit), *others = fits.items()
     for name, other in others:
-        if not other.data_tree["observed_data"].equals(fit.data_tree["observed_data"]):
+        if not np.array_equal(_observed(other), _observed(fit)):
             raise InputError(
                 f"{name!r} was fitted to other runs ({other.runs.source}, {len(other.runs)}) than "
                 f"{first!r} ({fit.runs.source}, {len(fit.runs)}). Fit both to the same runs."
             )
     return fit.runs
+
+
+def _observed(fit: Fit) -> np.ndarray:
+    return fit.data_tree["observed_data"][OBSERVED].to_numpy()
 
 
 def _evidence(fits: Mapping[str, Fit]) -> pd.DataFrame:
@@ -177,8 +181,9 @@ def _evidence(fits: Mapping[str, Fit]) -> pd.DataFrame:
         name: float((estimate.pareto_k > estimate.good_k).mean())
         for name, estimate in estimates.items()
     }
-    compared = arviz_stats.compare(estimates, round_to="none")
-    return compared[list(_EVIDENCE)].rename(columns=_EVIDENCE).assign(bad_k=pd.Series(bad))
+    compared: pd.DataFrame = arviz_stats.compare(estimates, round_to="none")
+    evidence = compared[list(_EVIDENCE)].rename(columns=_EVIDENCE)
+    return evidence.assign(bad_k=pd.Series(bad))
 
 
 def _held_out_scores(

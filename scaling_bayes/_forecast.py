@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from scaling_bayes._draws import SIZES, LawDraws, complete_sizes, law_loss, point_dataset
-from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
+from scaling_bayes._intervals import (
+    DEFAULT_PROB,
+    SAMPLE_DIMS,
+    IntervalKind,
+    interval,
+    is_point,
+    quantile,
+    shown_in_words,
+)
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import format_quantity
@@ -120,12 +128,14 @@ class Forecast:
 
     def __repr__(self) -> str:
         frame = self.to_frame()
-        for name in ("n_params", "tokens", "flops"):
+        if is_point(self.mean_curve):
+            frame = frame.drop(columns=["mean_curve_lower", "mean_curve_upper"])
+        for name in SIZES:
             if name in frame:
                 frame[name] = [format_quantity(value, kind=name) for value in frame[name]]
         return (
-            f"Forecast by {self.label}: loss in nats per token, median and "
-            f"{DEFAULT_PROB:.0%} equal-tailed intervals\n"
+            f"Forecast by {self.label}: loss in nats per token, "
+            f"{shown_in_words(self.mean_curve)}\n"
             + frame.to_string(index=False, float_format="{:.4f}".format)
         )
 

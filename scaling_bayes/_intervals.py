@@ -53,6 +53,18 @@ def quantile(draws: xr.DataArray, q: float | list[float]) -> xr.DataArray:
     return draws.quantile(q, dim=SAMPLE_DIMS, method="inverted_cdf")
 
 
+def shown_in_words(draws: xr.DataArray) -> str:
+    """Return what numbers and brackets printed for these draws are, by default settings."""
+    if is_point(draws):
+        return "published values, of unknown uncertainty"
+    return f"median and {DEFAULT_PROB:.0%} equal-tailed interval"
+
+
+def is_point(draws: xr.DataArray) -> bool:
+    """Return whether there is one draw only, as of a published law, and so no interval."""
+    return all(draws.sizes[dim] == 1 for dim in SAMPLE_DIMS)
+
+
 def _equal_tailed(draws: xr.DataArray, prob: float) -> xr.DataArray:
     tail = (1 - prob) / 2
     bounds = quantile(draws, [tail, 1 - tail])

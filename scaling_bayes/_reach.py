@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_bayes._draws import SIZES, LawDraws
-from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, IntervalKind, interval, quantile
+from scaling_bayes._intervals import (
+    DEFAULT_PROB,
+    SAMPLE_DIMS,
+    IntervalKind,
+    interval,
+    is_point,
+    quantile,
+    shown_in_words,
+)
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import format_quantity
@@ -76,19 +84,21 @@ class ComputeToReach:
         def words(flops: float) -> str:
             return "never" if np.isinf(flops) else format_quantity(flops, kind="flops")
 
-        rows = [
-            f"  loss {row['target']:g}: {words(row['flops'])} "
-            f"[{words(row['flops_lower'])}, {words(row['flops_upper'])}], "
-            f"never with probability {row['probability_never']:.2f}"
-            for row in self.to_frame().to_dict("records")
-        ]
-        return "\n".join(
-            [
-                f"Compute at which the mean curve of {self.label} reaches a loss: median and "
-                f"{DEFAULT_PROB:.0%} equal-tailed interval",
-                *rows,
-            ]
+        title = (
+            f"Compute at which the mean curve of {self.label} reaches a loss: "
+            f"{shown_in_words(self.flops)}"
         )
+        rows = self.to_frame().to_dict("records")
+        if is_point(self.flops):
+            lines = [f"  loss {row['target']:g}: {words(row['flops'])}" for row in rows]
+        else:
+            lines = [
+                f"  loss {row['target']:g}: {words(row['flops'])} "
+                f"[{words(row['flops_lower'])}, {words(row['flops_upper'])}], "
+                f"never with probability {row['probability_never']:.2f}"
+                for row in rows
+            ]
+        return "\n".join([title, *lines])
 
 
 def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToReach:

@@ -51,8 +51,11 @@ class SamplerSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("draws", 4), ("tune", 1), ("chains", 2)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)!r}; it must be at least {least}.")
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < least:
+                raise InputError(
+                    f"{name} is {value!r}; it must be a whole number, at least {least}."
+                )
         if not 0 < self.target_accept < 1:
             raise InputError(
                 f"target_accept is {self.target_accept!r}; it must lie between 0 and 1."
@@ -91,8 +94,10 @@ class _Nutpie:
     ) -> xr.DataTree:
         import nutpie
 
+        # Natural coordinates do not read the centres, and nutpie knows only what is read.
+        read = {variable.name for variable in self._compiled.shared_var_keys}
         data_tree: xr.DataTree = nutpie.sample(
-            self._compiled.with_data(**data),
+            self._compiled.with_data(**{name: data[name] for name in data if name in read}),
             draws=settings.draws,
             tune=settings.tune,
             chains=settings.chains,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from scaling_bayes import laws, noise
-from scaling_bayes.errors import FileFormatError
+from scaling_bayes.errors import FileFormatError, InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
 from scaling_bayes.parameters import Declared
@@ -39,6 +40,11 @@ def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: R
         Where to; an older file is replaced only when the new one is whole.
     law, noise, runs
         What the posterior is of; kept as text in the attributes of the file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
     """
     described = data_tree.copy()
     described.attrs |= {
@@ -48,13 +54,17 @@ def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: R
         "noise": json.dumps(noise.to_dict()),
         "runs": json.dumps(_runs_to_dict(runs)),
     }
-    handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-    os.close(handle)
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         described.to_netcdf(temporary, engine="h5netcdf")
         os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error}. Give a path in a folder that exists and that you "
+            "may write to, and look for room on the disk."
+        ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def read(
@@ -127,6 +137,11 @@ def _declared[Model: Declared](
             )
         default = registry[name]()
         priors = {key: Prior.from_dict(value) for key, value in stored["priors"].items()}
+        if priors.keys() != default.priors.keys():
+            raise FileFormatError(
+                f"{path} holds a fit with {role} {name!r} and parameters {', '.join(priors)}; "
+                f"this version of it has {', '.join(default.priors)}. Fit again."
+            )
         changed = {key: prior for key, prior in priors.items() if prior != default.priors[key]}
         return registry[name](priors=changed)
     if given.to_dict() != stored:
@@ -149,15 +164,34 @@ def _runs_to_dict(runs: Runs) -> dict[str, Any]:
         "source": runs.source,
         "flops_per_param_token": runs.flops_per_param_token,
         "columns": {
-            str(name): [value if isinstance(value, int | float) else str(value) for value in column]
+            str(name): {"dtype": _dtype(column), "values": [_plain(value) for value in column]}
             for name, column in runs.frame.items()
         },
     }
 
 
+def _dtype(column: pd.Series) -> str | None:
+    """Return the dtype to restore; None where pandas is to infer it from plain values."""
+    dtype = column.dtype
+    return str(dtype) if dtype.kind in "biufMm" or dtype in ("object", "str") else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell as JSON knows it: a number, text, a truth value, or null if missing."""
+    if value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, int | float | str | None) else str(value)
+
+
 def _runs_from_dict(stored: Mapping[str, Any]) -> Runs:
+    columns = {
+        name: pd.Series(column["values"], dtype=column["dtype"])
+        for name, column in stored["columns"].items()
+    }
     return Runs(
-        pd.DataFrame(stored["columns"]),
+        pd.DataFrame(columns),
         source=stored["source"],
         flops_per_param_token=stored["flops_per_param_token"],
     )
