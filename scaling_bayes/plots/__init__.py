@@ -1,0 +1,24 @@
+"""Pictures of runs, fits and published laws: one file per kind of plot.
+
+Every function draws on matplotlib axes, makes new ones if none are given, and returns them.
+Colours are those of the current colour cycle, so that ArviZ's styles apply. The numbers come
+from `scaling_bayes.forecast` and `scaling_bayes.allocate`; nothing is estimated here.
+"""
+
+from __future__ import annotations
+
+from scaling_bayes.plots._compare import plot_compare
+from scaling_bayes.plots._contours import plot_contours
+from scaling_bayes.plots._isoflop import plot_isoflop
+from scaling_bayes.plots._loss import plot_loss
+from scaling_bayes.plots._prior_posterior import plot_prior_posterior
+from scaling_bayes.plots._residuals import plot_residuals
+
+__all__ = [
+    "plot_compare",
+    "plot_contours",
+    "plot_isoflop",
+    "plot_loss",
+    "plot_prior_posterior",
+    "plot_residuals",
+]

@@ -1,0 +1,59 @@
+"""Axes with sizes and losses on them, in people's units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from scaling_bayes.units import Kind
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LOSS_LABEL = "loss (nats per token)"
+SIZE_LABELS: dict[str, str] = {
+    "n_params": "model size N (parameters)",
+    "tokens": "training tokens D",
+    "flops": "training compute C (FLOPs)",
+}
+
+WIDE = (10.0, 5.0)
+"""Inches of a figure with the legend beside the axes."""
+
+Side = Literal["x", "y"]
+
+
+def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float] = (7.5, 5.0)) -> Axes:
+    """Return the given axes, or those of a new figure."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    new: Axes = plt.subplots(figsize=figsize, layout="constrained")[1]
+    return new
+
+
+def legend_place(ax: Axes | None) -> dict[str, Any]:
+    """Return where the legend of a crowded plot stands: beside new axes, inside given ones.
+
+    Beside the axes it hides no data, but would take room from their neighbours in a figure
+    that somebody else laid out; inside them it is small and framed, to be read over data.
+    """
+    if ax is not None:
+        return {"fontsize": "small", "frameon": True}
+    return {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+
+
+def set_size_axis(ax: Axes, side: Side, kind: Kind) -> None:
+    """Make one side of the axes a log scale of parameters, tokens or FLOPs."""
+    from scaling_bayes.plots._ticks import set_log_ticks, size_words
+
+    ax.set(**{f"{side}scale": "log", f"{side}label": SIZE_LABELS[kind]})
+    set_log_ticks(ax.xaxis if side == "x" else ax.yaxis, size_words(kind))
+
+
+def set_loss_axis(ax: Axes) -> None:
+    """Make the y axis a log scale of losses."""
+    from scaling_bayes.plots._ticks import set_loss_ticks
+
+    ax.set(yscale="log", ylabel=LOSS_LABEL)
+    set_loss_ticks(ax.yaxis)
