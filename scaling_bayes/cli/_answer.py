@@ -1,0 +1,121 @@
+"""An answer in three shapes: tables and words for people, JSON, CSV."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Group
+
+    from scaling_bayes.cli._options import View
+
+_PIPED_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found.
+
+    Attributes
+    ----------
+    tables : sequence of rich Group
+        For people; see `table_of`.
+    words : sequence of str
+        Sentences below the tables; on standard error if a machine reads.
+    frame : DataFrame
+        For CSV.
+    document : mapping
+        For JSON.
+    """
+
+    tables: Sequence[Group]
+    words: Sequence[str]
+    frame: pd.DataFrame
+    document: Mapping[str, object]
+
+
+def show(answer: Answer, view: View) -> None:
+    """Write the answer to standard output in the shape that was asked for."""
+    if view.json:
+        _to_machine(json.dumps(answer.document, indent=2, allow_nan=False) + "\n", answer.words)
+    elif view.csv:
+        _to_machine(answer.frame.to_csv(index=False), answer.words)
+    else:
+        print_for_people(*answer.tables, "\n".join(answer.words))
+
+
+def on_terminal() -> bool:
+    """Return whether somebody watches: both streams go to a terminal."""
+    return sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def print_for_people(*parts: Group | str) -> None:
+    """Write tables and paragraphs to standard output, with a blank line after each."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    console = Console(width=width, highlight=False, emoji=False)
+    with console.capture() as text:
+        for part in parts:
+            console.print(part, "", sep="\n", markup=False, crop=False)
+    sys.stdout.write(text.get())
+
+
+def table_of(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = ""
+) -> Group:
+    """Return a table for people, with words above and below it.
+
+    The first column is text, the others numbers, which fold rather than being cut. Columns with
+    nothing in them are left out.
+    """
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+    )
+    filled = [index for index in range(len(columns)) if any(row[index] for row in rows)]
+    for index in filled:
+        table.add_column(
+            Text(columns[index]), justify="right" if index else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(Text(row[index]) for index in filled))
+    below = [Text(caption, style="dim")] if caption else []
+    return Group(Text(title, style="bold"), table, *below)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows of a frame as JSON holds them: null for what is not a finite number."""
+    return [
+        {str(name): _finite(value) for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def note(text: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(f"{text}\n")
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _to_machine(text: str, words: Sequence[str]) -> None:
+    sys.stdout.write(text)
+    for sentence in words:
+        note(sentence)

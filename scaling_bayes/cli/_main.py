@@ -1,0 +1,105 @@
+"""The application: its commands, and what its exit codes mean."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from scaling_bayes import __version__
+from scaling_bayes.cli import _allocate, _demo, _fit, _forecast, _plot, _summary
+from scaling_bayes.cli._answer import note
+from scaling_bayes.errors import ConvergenceError, ScalingBayesError
+
+OK, NOT_CONVERGED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+
+HELP = """\
+Scaling laws of training loss as Bayesian inference: fit, forecast, allocate.
+
+The loss is in nats per token; sizes take units, such as 70B, 1.4T or 3e4PF-days."""
+
+EPILOGUE = """\
+Exit codes
+  0  done
+  1  the sampler did not converge, so there is no answer
+  2  bad usage or input: the message says what, where, and what helps
+
+Examples
+  scaling-bayes demo
+  scaling-bayes fit runs.csv --law chinchilla --output fit.nc
+  scaling-bayes forecast fit.nc --n-params 70B --tokens 1.4T
+  scaling-bayes allocate fit.nc --flops 1e24
+
+Every command has examples of its own: scaling-bayes fit --help"""
+
+app = App(
+    name="scaling-bayes",
+    help=HELP,
+    help_format="plaintext",
+    help_epilogue=EPILOGUE,
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+)
+app.command(_demo.demo, help_epilogue=_demo.EXAMPLES)
+app.command(_fit.fit, help_epilogue=_fit.EXAMPLES)
+app.command(_forecast.forecast, help_epilogue=_forecast.EXAMPLES)
+app.command(_allocate.allocate, help_epilogue=_allocate.EXAMPLES)
+app.command(_summary.summary, help_epilogue=_summary.EXAMPLES)
+app.command(_plot.plot, help_epilogue=_plot.EXAMPLES)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``scaling-bayes``; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 not converged, 2 bad usage or input.
+    """
+    os.environ.setdefault("MPLBACKEND", "Agg")  # pictures go to files; no command opens a window
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app(
+                words,
+                print_error=False,
+                exit_on_error=False,
+                result_action="return_value",
+            )
+            sys.stdout.flush()
+    except CycloptsError as error:
+        return _unusable(error, words)
+    except ConvergenceError as error:
+        note(f"error: {error}")
+        return NOT_CONVERGED
+    except BrokenPipeError:
+        # Whoever reads has had enough, as in `scaling-bayes fit runs.csv | head -1`. What Python
+        # would still flush at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (ScalingBayesError, OSError) as error:
+        return _unusable(error, words)
+    except KeyboardInterrupt:
+        note("interrupted")
+        return INTERRUPTED
+    return OK
+
+
+def _unusable(error: Exception, words: Sequence[str]) -> int:
+    command = [word for word in words[:1] if word in app]
+    note(f"error: {error}\nTry: {' '.join(['scaling-bayes', *command, '--help'])}")
+    return UNUSABLE
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    note(f"warning: {message}")

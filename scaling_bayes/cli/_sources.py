@@ -1,0 +1,124 @@
+"""What a command works with: laws by name or from a file of one's own, fits, published laws."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaling_bayes import laws, noise
+from scaling_bayes.errors import InputError
+
+if TYPE_CHECKING:
+    from scaling_bayes import Fit
+    from scaling_bayes._draws import LawDraws
+
+_PREFIX = "published:"
+
+
+def published_laws() -> dict[str, laws.PublishedLaw]:
+    """Return every published set of values that the laws ship, by name."""
+    return {
+        name: published
+        for make in laws.REGISTRY.values()
+        for name, published in make().published.items()
+    }
+
+
+def law_named(text: str) -> laws.Law:
+    """Return a law by its name, or from ``path/to/my_laws.py:MyLaw``, which runs that file.
+
+    Raises
+    ------
+    InputError
+        If there is no such law.
+    """
+    if text in laws.REGISTRY:
+        return laws.REGISTRY[text]()
+    path, colon, name = text.rpartition(":")
+    if not colon:
+        raise InputError(
+            f"--law {text!r} is not a law. Take one of {', '.join(laws.REGISTRY)}, or one of your "
+            "own as path/to/my_laws.py:MyLaw."
+        )
+    return _own_law(Path(path), name)
+
+
+def noise_named(text: str) -> noise.Noise:
+    """Return a noise model by its name.
+
+    Raises
+    ------
+    InputError
+        If there is no such noise.
+    """
+    if text not in noise.REGISTRY:
+        raise InputError(
+            f"--noise {text!r} is not a noise model. Take one of {', '.join(noise.REGISTRY)}."
+        )
+    return noise.REGISTRY[text]()
+
+
+def fit_at(path: str, law: str | None) -> Fit:
+    """Return the fit in a file; `law` names its law if that is one of the user's own."""
+    import scaling_bayes as sb
+
+    return sb.load(path, law=None if law is None else law_named(law))
+
+
+def source_named(text: str, law: str | None) -> LawDraws:
+    """Return a published law, with or without ``published:``, or the fit in a file.
+
+    Raises
+    ------
+    InputError
+        If there is no such published law.
+    FileFormatError
+        If there is no such file, or it is not a fit.
+    """
+    published = published_laws()
+    name = text.removeprefix(_PREFIX)
+    if name in published:
+        return published[name]
+    if text.startswith(_PREFIX) or not Path(text).exists():
+        raise InputError(
+            f"{text} is neither a file nor a published law. The published ones are "
+            f"{', '.join(_PREFIX + known for known in published)}."
+        )
+    return fit_at(text, law)
+
+
+def about(source: LawDraws, interval: str) -> str:
+    """Return what a reader has to know of the numbers of a source."""
+    if isinstance(source, laws.PublishedLaw):
+        note = f" {source.note[0].upper()}{source.note[1:].rstrip('.')}." if source.note else ""
+        return (
+            f"{source.label} is one set of published values, so there are no intervals and no "
+            f"noise of new runs. {source.citation}.{note}"
+        )
+    return f"Medians of the posterior, and {interval} intervals. Loss is in nats per token."
+
+
+def _own_law(path: Path, name: str) -> laws.Law:
+    spec = importlib.util.spec_from_file_location(f"own_laws_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise InputError(f"--law {path}:{name}: there is no Python file {path}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    # The file is the user's, so anything may be raised.
+    try:
+        spec.loader.exec_module(module)
+        found = getattr(module, name, None)
+        law = found() if inspect.isclass(found) else found
+    except Exception as error:
+        raise InputError(
+            f"--law {path}:{name}: running {path} raised {type(error).__name__}: {error}."
+        ) from error
+    if not isinstance(law, laws.Law):
+        raise InputError(
+            f"--law {path}:{name}: {path} has no law {name!r}; it must be a subclass of "
+            "scaling_bayes.Law, or one of its instances."
+        )
+    return law

@@ -1,0 +1,91 @@
+"""The command ``summary``: what a fit says of its parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scaling_bayes.cli import _numbers
+from scaling_bayes.cli._answer import Answer, records, show, table_of
+from scaling_bayes.cli._options import DEFAULT_VIEW, FitFile, OwnLaw, View
+from scaling_bayes.cli._sources import fit_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Group
+
+    from scaling_bayes import Fit
+
+EXAMPLES = """\
+Examples
+  scaling-bayes summary fit.nc
+  scaling-bayes summary fit.nc --prob 0.5 --interval hdi
+  scaling-bayes summary fit.nc --json > parameters.json
+  scaling-bayes summary mine.nc --law my_laws.py:MyLaw"""
+
+_IN_UNIT: dict[str, Callable[[float], str]] = {
+    "parameters": _numbers.n_params,
+    "tokens": _numbers.tokens,
+}
+
+_DERIVED = {"a": "N* grows as C^a", "b": "D* grows as C^b"}
+
+
+def summary(fit_file: FitFile, /, *, law: OwnLaw = None, view: View = DEFAULT_VIEW) -> None:
+    """Show the parameters of a saved fit, with intervals and diagnostics."""
+    show(summary_of(fit_at(fit_file, law), view), view)
+
+
+def summary_of(fit: Fit, view: View) -> Answer:
+    """Return the parameters of a fit in a table and in words."""
+    summary = fit.summary(prob=view.prob, kind=view.interval)
+    frame = summary.to_frame().reset_index()
+    diagnostics = fit.diagnostics
+    document = {
+        "law": fit.law.name,
+        "noise": fit.noise.name,
+        "source": fit.runs.source,
+        "n_runs": len(fit.runs),
+        "prob": view.prob,
+        "interval": view.interval,
+        "parameters": records(frame),
+        "diagnostics": {
+            "converged": diagnostics.converged,
+            "n_draws": diagnostics.n_draws,
+            "n_divergent": diagnostics.n_divergent,
+            "bfmi": diagnostics.bfmi,
+        },
+        "words": list(summary.words),
+    }
+    return Answer([_table(fit, frame.to_dict("records"), view)], summary.words, frame, document)
+
+
+def _table(fit: Fit, rows: list[dict[Any, Any]], view: View) -> Group:
+    parameters = (*fit.law.parameters, *fit.noise.parameters)
+    meanings = {each.name: each.description for each in parameters} | _DERIVED
+    shown = "; ".join(
+        f"{row['parameter']}: {meanings[row['parameter']]}"
+        for row in rows
+        if row["parameter"] in meanings
+    )
+    return table_of(
+        f"Posterior of {fit.law.name} with {fit.noise.name} noise on log loss, "
+        f"{len(fit.runs)} runs from {fit.runs.source}",
+        ["", "median", f"{view.percent} interval", "sd", "R-hat", "ESS", "unit"],
+        [_cells(row) for row in rows],
+        caption=f"{shown}. Intervals: {view.interval_in_words}, of the parameters. ESS: the "
+        "smaller of those of the centre and of the tails.",
+    )
+
+
+def _cells(row: dict[Any, Any]) -> list[str]:
+    words = _IN_UNIT.get(row["unit"], _numbers.number)
+    return [
+        row["parameter"],
+        words(row["median"]),
+        _numbers.bounds(row["lower"], row["upper"], words),
+        words(row["sd"]),
+        f"{row['r_hat']:.3f}",
+        f"{min(row['ess_bulk'], row['ess_tail']):.0f}",
+        "" if row["unit"] == "1" else row["unit"],
+    ]

@@ -1,0 +1,473 @@
+"""The command line: the same numbers as the Python API, for people and for machines."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+import scaling_bayes as sb
+from scaling_bayes._allocation import DEFAULT_TOLERANCE
+from scaling_bayes._sampling import SAMPLERS
+from scaling_bayes.cli import _allocate, _fit, main
+from scaling_bayes.cli._answer import table_of
+from scaling_bayes.cli._files import replacing
+from scaling_bayes.cli._main import app
+from scaling_bayes.cli._options import SamplerChoice
+from scaling_bayes.cli._plot import Kind
+from scaling_bayes.cli._sources import published_laws
+
+PROGRAM = [sys.executable, "-c", "import sys; from scaling_bayes.cli import main; sys.exit(main())"]
+COMMANDS = ("demo", "fit", "forecast", "allocate", "summary", "plot")
+HOFFMANN = "published:hoffmann2022"
+OWN_LAW = """\
+import numpy as np
+import scaling_bayes as sb
+
+class LogLaw(sb.Law):
+    name = "log-law"
+    covariates = ("flops",)
+    parameters = (
+        sb.laws.irreducible_loss(),
+        sb.laws.exponent("alpha_C", r"\\\\alpha_C", "compute", median=0.17),
+        sb.laws.scale("C_c", "C_c", "FLOPs", median=1e19, spread=4),
+    )
+
+    def loss(self, p, x):
+        return p.L_inf + np.log1p((p.C_c / x.flops) ** p.alpha_C)
+
+not_a_law = 3
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command wrote, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*words: object) -> Ran:
+    """Run a command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(word) for word in words])
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
+def run_apart(*words: object) -> Ran:
+    """Run a command in a process of its own, with pipes."""
+    done = subprocess.run([*PROGRAM, *map(str, words)], capture_output=True, text=True, check=False)
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def document_of(ran: Ran) -> dict:
+    """Return the JSON that a command wrote, after it has ended well."""
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out)
+
+
+@pytest.fixture(scope="module")
+def runs_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a table of 36 runs of Chinchilla's law."""
+    rng = np.random.default_rng(5)
+    grid = pd.MultiIndex.from_product([np.geomspace(5e7, 5e9, 6), np.geomspace(1e9, 2e11, 6)])
+    points = grid.to_frame(index=False, name=["n_params", "tokens"])
+    curve = sb.forecast(published_laws()["besiroglu2024"], points).mean_curve.values.ravel()
+    table = points.assign(loss=curve * np.exp(rng.normal(0, 0.005, len(points))))
+    path = tmp_path_factory.mktemp("runs") / "runs.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(runs_csv: Path) -> sb.Fit:
+    """Return the fit of the Python API."""
+    settings = sb.SamplerSettings(progressbar=False)
+    return sb.fit(sb.read_runs(runs_csv), sb.laws.Chinchilla(), settings=settings, seed=3)
+
+
+@pytest.fixture(scope="module")
+def fit_ran(runs_csv: Path) -> tuple[Ran, Path]:
+    """Return what ``fit --json`` wrote, and where it saved the fit."""
+    path = runs_csv.with_name("fit.nc")
+    return run("fit", runs_csv, "--seed", 3, "--output", path, "--json"), path
+
+
+@pytest.fixture(scope="module")
+def fit_file(fit_ran: tuple[Ran, Path]) -> Path:
+    """Return the file of the fit."""
+    return fit_ran[1]
+
+
+def test_fit_gives_the_numbers_of_the_python_api(fit_ran: tuple[Ran, Path], fitted: sb.Fit) -> None:
+    document = document_of(fit_ran[0])
+    expected = fitted.summary()
+    assert document["n_runs"] == 36
+    assert (document["law"], document["noise"]) == ("chinchilla", "student-t")
+    assert (document["prob"], document["interval"]) == (0.9, "equal-tailed")
+    assert document["words"] == list(expected.words)
+    assert document["diagnostics"]["converged"] is True
+    shown = pd.DataFrame(document["parameters"]).set_index("parameter")
+    pd.testing.assert_frame_equal(shown, expected.to_frame(), check_exact=True)
+    assert "chinchilla fitted to 36 runs." in fit_ran[0].err
+
+
+def test_saved_fit_holds_the_draws_of_the_python_api(fit_file: Path, fitted: sb.Fit) -> None:
+    assert sb.load(fit_file).draws.equals(fitted.draws)
+
+
+def test_summary_as_csv(fit_file: Path, fitted: sb.Fit) -> None:
+    ran = run("summary", fit_file, "--csv", "--prob", 0.5, "--interval", "hdi")
+    assert ran.code == 0
+    shown = pd.read_csv(io.StringIO(ran.out), index_col="parameter", keep_default_na=False)
+    expected = fitted.summary(prob=0.5, kind="hdi").to_frame()
+    for column in ("median", "lower", "upper", "ess_tail"):
+        np.testing.assert_allclose(shown[column], expected[column], rtol=1e-14)
+
+
+def test_summary_for_people_says_which_interval(fit_file: Path) -> None:
+    ran = run("summary", fit_file, "--prob", 0.955)
+    assert ran.code == 0
+    for words in ("95.5% interval", "95.5% equal-tailed, of the parameters", "alpha_N", "R-hat"):
+        assert words in " ".join(ran.out.split())
+    assert max(map(len, ran.out.splitlines())) <= 100
+    assert "\x1b" not in ran.out
+    assert "…" not in ran.out
+
+
+def test_forecast_gives_the_numbers_of_the_python_api(fit_file: Path, fitted: sb.Fit) -> None:
+    ran = run(
+        *("forecast", fit_file, "--n-params", "7B", "--n-params", "70B", "--tokens", "1.4T"),
+        *("--target", 2.1, "--seed", 8, "--json"),
+    )
+    rows = document_of(ran)["forecast"]
+    expected = fitted.forecast(n_params=["7B", "70B"], tokens="1.4T", seed=8)
+    frame = expected.to_frame()
+    for column in frame:
+        assert [row[column] for row in rows] == frame[column].tolist()
+    for of in ("mean_curve", "new_run"):
+        below = expected.probability_below(2.1, of=of).values.tolist()
+        assert [row[f"{of}_probability_below"] for row in rows] == below
+
+
+def test_forecast_of_a_table_of_points(fit_file: Path, fitted: sb.Fit, tmp_path: Path) -> None:
+    points = tmp_path / "points.csv"
+    points.write_text("model,n_params,tokens\nsmall,7B,1.4T\nlarge,70B,1.4T\n")
+    shown = pd.read_csv(
+        io.StringIO(run("forecast", fit_file, "--points", points, "--csv", "--seed", 8).out)
+    )
+    expected = fitted.forecast(n_params=["7B", "70B"], tokens="1.4T", seed=8).to_frame()
+    assert shown["model"].tolist() == ["small", "large"]
+    np.testing.assert_allclose(shown["new_run_upper"], expected["new_run_upper"], rtol=1e-14)
+    for_people = run("forecast", fit_file, "--points", points).out
+    for words in ("large", "70B", "mean curve", "new run", "90% equal-tailed"):
+        assert words in for_people
+
+
+def test_compute_to_reach_a_loss(fit_file: Path, fitted: sb.Fit) -> None:
+    rows = document_of(run("forecast", fit_file, "--reach", 2.2, "--reach", 1.5, "--json"))["reach"]
+    frame = fitted.compute_to_reach([2.2, 1.5]).to_frame()
+    assert rows[0] == frame.iloc[0].to_dict()
+    assert rows[1]["flops"] is None
+    assert rows[1]["probability_never"] == frame["probability_never"].iloc[1] > 0.5
+    assert "never" in run("forecast", fit_file, "--reach", 1.5).out
+
+
+def test_points_and_reach_in_one_document() -> None:
+    ran = run("forecast", HOFFMANN, "--flops", 1e22, "--n-params", "7B", "--reach", 2, "--json")
+    document = document_of(ran)
+    assert (len(document["forecast"]), len(document["reach"])) == (1, 1)
+
+
+def test_published_law_has_no_intervals() -> None:
+    ran = run("forecast", HOFFMANN, "--n-params", "70B", "--tokens", "1.4T")
+    assert "1.9366" in ran.out
+    assert "no intervals" in ran.out
+    assert "90% interval" not in ran.out
+    assert "new run\n" not in ran.out
+    without_prefix = run("forecast", "hoffmann2022", "--n-params", "70B", "--tokens", "1.4T")
+    assert without_prefix == ran
+
+
+def test_allocate_gives_the_numbers_of_the_python_api(fit_file: Path, fitted: sb.Fit) -> None:
+    ran = run(
+        *("allocate", fit_file, "--flops", 1e22, "--flops", "5.88e23", "--tolerance", 0.002),
+        *("--follow", "published:kaplan2020", "--json"),
+    )
+    rows = document_of(ran)["allocation"]
+    allocation = fitted.allocate(flops=[1e22, 5.88e23])
+    frame = allocation.to_frame(tolerance=0.002)
+    for column in frame:
+        assert [row[column] for row in rows] == frame[column].tolist()
+    followed = sb.allocate(published_laws()["kaplan2020"], flops=[1e22, 5.88e23]).recommended
+    given_up = allocation.loss_given_up(followed["n_params"].values)
+    np.testing.assert_allclose(
+        [row["loss_given_up"] for row in rows], given_up.median(("chain", "draw")), rtol=1e-3
+    )
+    assert all(row["loss_given_up_lower"] > 0 for row in rows)
+
+
+def test_allocate_for_people(fit_file: Path) -> None:
+    ran = run("allocate", fit_file, "--flops", "5.88e23", "--follow", "kaplan2020")
+    assert ran.code == 0
+    for words in ("N*", "D*/N*", "Recommended", "0.001 nats", "kaplan2020", "90% equal-tailed"):
+        assert words in ran.out
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_plot_writes_a_picture(kind: Kind, fit_file: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    option = kind.name.lower().replace("_", "-")
+    ran = run("plot", fit_file, "--kind", option, "--output", picture)
+    assert ran.code == 0, ran.err
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert list(tmp_path.iterdir()) == [picture]
+
+
+@pytest.mark.slow
+def test_demo_shows_the_truth_beside_the_interval(tmp_path: Path) -> None:
+    ran = run("demo", "--output-dir", tmp_path / "new" / "demo")
+    assert ran.code == 0, ran.err
+    words = " ".join(ran.out.split())
+    assert "power-c fitted to 6 runs" in words
+    assert "The truth, 1.575 nats per token, lies inside the 90% interval of a new run" in words
+    assert "of the mean curve" in words
+    folder = tmp_path / "new" / "demo"
+    assert (folder / "forecast.png").read_bytes().startswith(b"\x89PNG")
+    fit = sb.load(folder / "fit.nc")
+    assert fit.diagnostics.converged
+    lower, upper = fit.forecast(flops=2.3e22, seed=1).interval().values.ravel()
+    assert f"[{lower:.4f}, {upper:.4f}]" in words
+
+
+@pytest.mark.slow
+def test_real_runs_give_the_published_exponents(real_data, tmp_path: Path) -> None:
+    """The raw table has five outliers more than the 240 runs of Besiroglu et al. 2024."""
+    path = tmp_path / "fit.nc"
+    ran = run_apart(
+        "fit", real_data("chinchilla_fig4.csv"), "--law", "chinchilla", "--output", path
+    )
+    assert ran.code == 0, ran.err
+    assert "245 runs" in ran.out
+    assert "\x1b" not in ran.out + ran.err
+    assert ran.err.strip() == f"Saved to {path}"
+    assert max(map(len, ran.out.splitlines())) <= 100
+    median = {
+        words[0]: float(words[1])
+        for words in map(str.split, ran.out.splitlines())
+        if words and words[0] in ("L_inf", "alpha_N", "alpha_D", "a")
+    }
+    assert median["L_inf"] == pytest.approx(1.8172, abs=0.03)
+    assert median["alpha_N"] == pytest.approx(0.3478, abs=0.02)
+    assert median["alpha_D"] == pytest.approx(0.3658, abs=0.02)
+    assert median["a"] == pytest.approx(0.513, abs=0.02)
+
+
+@pytest.mark.slow
+def test_own_law_is_run_from_its_file(runs_csv: Path, tmp_path: Path) -> None:
+    laws, fit = tmp_path / "my_laws.py", tmp_path / "own.nc"
+    laws.write_text(OWN_LAW)
+    ran = run("fit", runs_csv, "--law", f"{laws}:LogLaw", "--output", fit, "--json")
+    assert document_of(ran)["law"] == "log-law"
+    assert run("summary", fit).code == 2
+    assert document_of(run("summary", fit, "--law", f"{laws}:LogLaw", "--json"))
+    assert run("fit", runs_csv, "--law", f"{laws}:Nothing").code == 2
+    assert run("fit", runs_csv, "--law", f"{laws}:not_a_law").code == 2
+    laws.write_text("raise RuntimeError('broken')")
+    assert "RuntimeError: broken" in run("fit", runs_csv, "--law", f"{laws}:LogLaw").err
+
+
+@pytest.mark.filterwarnings("default::scaling_bayes.errors.IdentifiabilityWarning")
+def test_no_convergence_exits_with_1_and_writes_nothing(tmp_path: Path) -> None:
+    table, target = tmp_path / "narrow.csv", tmp_path / "fit.nc"
+    table.write_text(
+        "n_params,tokens,loss\n1e8,2e9,3.1\n1.2e8,2e9,3.05\n1.4e8,2e9,3.02\n1.9e8,2e9,2.97\n"
+    )
+    ran = run(
+        *("fit", table, "--law", "power-n", "--draws", 10, "--tune", 10, "--output", target),
+        "--csv",
+    )
+    assert ran.code == 1
+    assert "did not converge" in ran.err
+    assert ran.err.startswith("warning: n_params varies only by a factor of 1.9")
+    assert ran.out == ""
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fti"], 'Did you mean "fit"?'),
+        (["fit"], "RUNS"),
+        (["fit", "{runs}", "--jsn"], "--jsn"),
+        (["fit", "{runs}", "--json", "--csv"], "--json"),
+        (["fit", "{runs}", "--prob", "90"], "--prob"),
+        (["fit", "{runs}", "--interval", "wide"], "equal-tailed"),
+        (["fit", "{runs}", "--sampler", "stan"], "nutpie"),
+        (["fit", "{runs}", "--chains", "1"], "chains"),
+        (["fit", "{runs}", "--law", "chinchila"], "chinchilla"),
+        (["fit", "{runs}", "--law", "nowhere.py:Law"], "nowhere.py"),
+        (["fit", "{runs}", "--noise", "cauchy"], "student-t"),
+        (["fit", "{runs}", "--column", "loss"], "loss=val_loss"),
+        (["fit", "{runs}", "--column", "loss=val_loss"], "val_loss"),
+        (["fit", "{runs}", "--where", "loss <"], "loss <"),
+        (["fit", "{runs}", "--where", "n_params > 2e9"], "n_params"),
+        (["fit", "{runs}", "--output", "nowhere/fit.nc"], "nowhere"),
+        (["fit", "{runs}", "--output", "{folder}"], "folder"),
+        (["fit", "nowhere.csv"], "nowhere.csv"),
+        (["summary", "nowhere.nc"], "nowhere.nc"),
+        (["summary", "{runs}"], "runs.csv"),
+        (["plot", "nowhere.nc"], "nowhere.nc"),
+        (["plot", "nowhere.nc", "--output", "picture"], ".png"),
+        (["plot", "nowhere.nc", "--kind", "pie"], "isoflop"),
+        (["forecast", HOFFMANN], "--reach"),
+        (["forecast", "published:nobody2030", "--flops", "1e22"], "hoffmann2022"),
+        (["forecast", HOFFMANN, "--n-params", "7X", "--tokens", "1T"], "7X"),
+        (["forecast", HOFFMANN, "--points", "{runs}", "--flops", "1e22"], "not both"),
+        (["forecast", HOFFMANN, "--points", "nowhere.csv"], "nowhere.csv"),
+        (["forecast", HOFFMANN, "--points", "{runs}", "--reach", "2", "--csv"], "one table"),
+        (["forecast", HOFFMANN, "--reach", "-2"], "positive"),
+        (["forecast", HOFFMANN, "--reach", "2", "--target", "2"], "--target"),
+        (["allocate", HOFFMANN], "--flops"),
+        (["allocate", HOFFMANN, "--flops", "1e22 FLOP/s"], "rate"),
+        (["allocate", HOFFMANN, "--flops", "1e22", "--tolerance", "0"], "tolerance"),
+        (["allocate", HOFFMANN, "--flops", "1e22", "--follow", "nobody"], "nobody"),
+        (["allocate", "published:kaplan2020-flops", "--flops", "1e22"], "optimal"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_used_exits_with_2(
+    words: list[str], message: str, runs_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run(*(word.format(runs=runs_csv, folder=tmp_path) for word in words))
+    assert ran.code == 2
+    assert ran.err.startswith("error: ")
+    assert message in ran.err
+    assert "--help" in ran.err.splitlines()[-1]
+    assert "Traceback" not in ran.err
+    assert "runs" not in ran.out or words[0] == "fit"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_in_a_process_of_its_own_is_plain_text() -> None:
+    ran = run_apart("summary", "nowhere.nc")
+    assert ran.code == 2
+    assert ran.out == ""
+    assert ran.err == (
+        "error: nowhere.nc: there is no such file.\nTry: scaling-bayes summary --help\n"
+    )
+
+
+def test_a_reader_that_stops_reading_is_no_error() -> None:
+    command = [*PROGRAM, "forecast", HOFFMANN, "--n-params", "7B", "--tokens", "1T"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_help_lists_commands_and_exit_codes() -> None:
+    ran = run("--help")
+    assert ran.code == 0
+    for words in (*COMMANDS, "Exit codes", "did not converge", "bad usage"):
+        assert words in ran.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples_that_parse(command: str) -> None:
+    text = run(command, "--help").out
+    examples = [
+        line.strip().partition(" > ")[0]
+        for line in text.partition("Examples")[2].splitlines()
+        if line.startswith("  scaling-bayes ")
+    ]
+    assert examples
+    for example in examples:
+        words = shlex.split(example)[1:]
+        assert words[0] == command
+        app.parse_args(words, print_error=False, exit_on_error=False)
+
+
+def test_help_lists_laws_noises_and_published_sets() -> None:
+    text = "".join(run("fit", "--help").out.split())
+    for name in (*sb.laws.REGISTRY, *sb.noise.REGISTRY):
+        assert name in text
+    text = "".join(run("forecast", "--help").out.split()).replace("│", "")
+    for name in published_laws():
+        assert f"published:{name}" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_nothing_heavy(command: str) -> None:
+    code = (
+        "import sys; from scaling_bayes.cli import main; main(sys.argv[1:]); "
+        "heavy = {'pymc', 'pytensor', 'nutpie', 'arviz_base', 'arviz_stats', 'pandas', 'xarray', "
+        "'scipy', 'matplotlib', 'pandera', 'numba'}; sys.exit(' '.join(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, command, "--help"], capture_output=True, text=True, check=False
+    )
+    assert "Examples" in done.stdout
+    assert done.stderr.strip() == ""
+
+
+def test_version() -> None:
+    assert run("--version").out.strip() == sb.__version__
+
+
+def test_defaults_are_those_of_the_python_api() -> None:
+    options = {name: each.default for name, each in inspect.signature(_fit.fit).parameters.items()}
+    settings = sb.SamplerSettings()
+    for name in ("draws", "tune", "chains", "target_accept"):
+        assert options[name] == getattr(settings, name)
+    reader = inspect.signature(sb.read_runs).parameters
+    for name in ("flops_per_param_token", "flops_tolerance"):
+        assert options[name] == reader[name].default
+    assert get_args(SamplerChoice) == tuple(SAMPLERS)
+    tolerance = inspect.signature(_allocate.allocate).parameters["tolerance"].default
+    assert tolerance == DEFAULT_TOLERANCE
+
+
+def test_table_on_a_narrow_terminal_keeps_every_digit() -> None:
+    console = Console(width=24, file=io.StringIO())
+    console.print(table_of("", ["", "median"], [["a parameter", "[1.23456789, 2.34567891]"]]))
+    text = console.file.getvalue()
+    digits = [letter for letter in text if letter.isdigit()]
+    assert "…" not in text
+    assert "".join(digits) == "123456789234567891"
+
+
+def test_file_is_replaced_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        write_half()
+    assert path.read_text() == "old"
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
