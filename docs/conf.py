@@ -1,11 +1,11 @@
 """Settings of the documentation."""
 
-from importlib.metadata import version as version_of
+from scaling_bayes import __version__
 
 project = "scaling_bayes"
 author = "The scaling_bayes developers"
 copyright = "2026, The scaling_bayes developers"  # noqa: A001
-version = release = version_of("scaling-bayes")
+version = release = __version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]

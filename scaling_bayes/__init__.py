@@ -5,10 +5,8 @@ From training runs to a posterior, to forecasts of loss, to decisions on compute
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from scaling_bayes._version import __version__ as __version__
 
-__version__ = version("scaling-bayes")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -77,7 +77,7 @@ class Comparison:
         ]
         if self.held_out is not None:
             parts += [
-                f"\nRuns held out (coverage is of the {self.prob:.0%} equal-tailed interval of a "
+                f"\nRuns held out (coverage: of the {100 * self.prob:g}% equal-tailed interval of a "
                 "new run)",
                 self.held_out.round(5).to_string(),
             ]

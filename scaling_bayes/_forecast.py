@@ -162,9 +162,12 @@ def points_of(
         raise InputError("give the points as a table or as n_params, tokens and flops, not both.")
     if isinstance(points, Runs):
         return point_dataset(points.covariates(dict.fromkeys((*SIZES, *source.law.covariates))))
-    columns = {name: points[name].to_numpy() for name in points.columns}
-    in_table = {name: columns.pop(name, None) for name in given}
-    return point_dataset(complete_sizes(in_table, source.flops_per_param_token) | columns)
+    in_table = {name: points.get(name) for name in SIZES}
+    others = [name for name in source.law.covariates if name in points and name not in SIZES]
+    return point_dataset(
+        complete_sizes(in_table, source.flops_per_param_token)
+        | {name: points[name].to_numpy() for name in others}
+    )
 
 
 def forecast(

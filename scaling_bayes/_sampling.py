@@ -96,7 +96,7 @@ class _Nutpie:
 
         # Natural coordinates do not read the centres, and nutpie knows only what is read.
         read = {variable.name for variable in self._compiled.shared_var_keys}
-        data_tree: xr.DataTree = nutpie.sample(
+        sampling = nutpie.sample(
             self._compiled.with_data(**{name: data[name] for name in data if name in read}),
             draws=settings.draws,
             tune=settings.tune,
@@ -106,7 +106,14 @@ class _Nutpie:
             seed=seed,
             progress_bar=settings.progressbar,
             save_warmup=False,
+            blocking=False,
         )
+        try:
+            data_tree: xr.DataTree = sampling.wait()
+        except BaseException:
+            # Otherwise the chains would go on behind an interrupt from the keyboard.
+            sampling.cancel()
+            raise
         # Python objects, which no NetCDF file can hold; the figures beside it say the same.
         stats = data_tree["sample_stats"].to_dataset().drop_vars("divergence_message")
         data_tree["sample_stats"] = type(data_tree)(stats)
@@ -140,6 +147,9 @@ class _PyMC:
                 compute_convergence_checks=False,
                 quiet=not settings.progressbar,
             )
+        if data_tree["posterior"].sizes["draw"] < settings.draws:
+            # pm.sample answers an interrupt from the keyboard with the draws that it has.
+            raise KeyboardInterrupt
         return data_tree
 
 

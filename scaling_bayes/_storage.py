@@ -6,7 +6,6 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes import laws, noise
+from scaling_bayes._version import __version__
 from scaling_bayes.errors import FileFormatError, InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
@@ -46,10 +46,14 @@ def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: R
     InputError
         If the file cannot be written.
     """
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{path} cannot be written: there is no folder {path.parent}. Make it first."
+        )
     described = data_tree.copy()
     described.attrs |= {
         FORMAT_KEY: FORMAT,
-        VERSION_KEY: version("scaling-bayes"),
+        VERSION_KEY: __version__,
         "law": json.dumps(law.to_dict()),
         "noise": json.dumps(noise.to_dict()),
         "runs": json.dumps(_runs_to_dict(runs)),
@@ -60,8 +64,8 @@ def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: R
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be written: {error}. Give a path in a folder that exists and that you "
-            "may write to, and look for room on the disk."
+            f"{path} cannot be written: {error}. Give a file in a folder that you may write to, "
+            "and look for room on the disk."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

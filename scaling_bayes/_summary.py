@@ -51,7 +51,7 @@ class Summary:
             "ess_tail": "{:.0f}".format,
         }
         return (
-            f"Posterior with {self.prob:.0%} {self.interval_kind} intervals\n"
+            f"Posterior with {100 * self.prob:g}% {self.interval_kind} intervals\n"
             + shown.to_string(formatters=formats)
             + "\n\n"
             + "\n".join(self.words)
@@ -133,7 +133,7 @@ def _allocation_words(derived: xr.Dataset, *, prob: float, kind: IntervalKind) -
     close = float((abs(derived["a"] - 0.5) < 0.05).mean())
     return (
         f"For 4 times the compute, model size should grow {growth['a']} times and tokens "
-        f"{growth['b']} times (median and {prob:.0%} {kind} interval).",
+        f"{growth['b']} times (median and {100 * prob:g}% {kind} interval).",
         f"Probability that size should grow faster than tokens: {more_params:.3f}; that both "
         f"should about double (a between 0.45 and 0.55): {close:.3f}.",
     )

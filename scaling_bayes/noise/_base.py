@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
-
-import numpy as np
+from math import log
+from typing import TYPE_CHECKING, Any
 
 from scaling_bayes.parameters import Declared, Parameter
 from scaling_bayes.priors import Prior
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Noise(Declared, ABC):
@@ -63,6 +65,6 @@ def scatter() -> Parameter:
         r"\sigma",
         "1",
         "scale of the noise on log loss",
-        Prior("LogNormal", mu=float(np.log(0.01)), sigma=1.0),
+        Prior("LogNormal", mu=log(0.01), sigma=1.0),
         "seeds move the loss by some tenths of a percent, recipes by some percent",
     )

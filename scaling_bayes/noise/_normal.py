@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from scaling_bayes.noise._base import Noise, scatter
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Normal(Noise):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from scaling_bayes.noise._base import Noise, scatter
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class StudentT(Noise):
