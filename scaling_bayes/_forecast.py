@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Of = Literal["mean_curve", "new_run"]
 
+OBSERVED = "observed_loss"
+"""What the loss of a table of points is called, beside the one that is forecast."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -162,12 +165,9 @@ def points_of(
         raise InputError("give the points as a table or as n_params, tokens and flops, not both.")
     if isinstance(points, Runs):
         return point_dataset(points.covariates(dict.fromkeys((*SIZES, *source.law.covariates))))
-    in_table = {name: points.get(name) for name in SIZES}
-    others = [name for name in source.law.covariates if name in points and name not in SIZES]
-    return point_dataset(
-        complete_sizes(in_table, source.flops_per_param_token)
-        | {name: points[name].to_numpy() for name in others}
-    )
+    columns = {OBSERVED if name == "loss" else name: points[name].to_numpy() for name in points}
+    in_table = {name: columns.pop(name, None) for name in SIZES}
+    return point_dataset(complete_sizes(in_table, source.flops_per_param_token) | columns)
 
 
 def forecast(
@@ -186,7 +186,8 @@ def forecast(
     source : Fit or PublishedLaw
         What to forecast with.
     points : DataFrame or Runs, optional
-        A table with the covariates of the law; instead of the sizes.
+        A table with the covariates of the law; instead of the sizes. Further columns of a
+        DataFrame are carried along, a column ``loss`` as ``observed_loss``.
     n_params, tokens, flops : float, str or array_like, optional
         Sizes of the points, scalar or of shape (point,); ``"70B"`` is read as 70e9. Two of
         them give the third by C = k N D.

@@ -7,10 +7,9 @@ fit, and turned into a PyMC distribution only where a model is built.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isinf, isnan, nan
 from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from scaling_bayes.errors import PriorError
 
@@ -29,8 +28,8 @@ class Prior:
     Raises
     ------
     PriorError
-        If PyMC has no such distribution or it does not take these arguments. Raised when the
-        distribution is first built.
+        If an argument is neither a number nor a prior. If PyMC has no such distribution or it
+        does not take these arguments, that is raised when the distribution is first built.
 
     Examples
     --------
@@ -45,10 +44,7 @@ class Prior:
     def __init__(self, distribution: str, /, **parameters: float | Prior) -> None:
         self.distribution = distribution
         self.parameters = MappingProxyType(
-            {
-                name: value if isinstance(value, Prior) else float(value)
-                for name, value in parameters.items()
-            }
+            {name: _argument(distribution, name, value) for name, value in parameters.items()}
         )
 
     @classmethod
@@ -73,14 +69,17 @@ class Prior:
                 f"{value!r} is not a prior. Write it by name, such as "
                 'Prior("LogNormal", mu=0.5, sigma=0.3), or give a PreliZ distribution.'
             )
-        numbers = {name: getattr(value, name) for name in names}
+        nested = getattr(value, "dist", None)
+        inner = {} if nested is None else {"dist": cls.coerce(nested)}
+        own = set(names).difference(*(prior.parameters for prior in inner.values()))
+        numbers = {name: getattr(value, name) for name in names if name in own}
         unset = [name for name, number in numbers.items() if number is None]
         if unset:
             raise PriorError(
                 f"the PreliZ distribution {type(value).__name__} has no value for "
                 f"{', '.join(unset)}. Set it, or fit it first with pz.maxent."
             )
-        return cls(type(value).__name__, **numbers)
+        return cls(type(value).__name__, **inner, **numbers)
 
     def dist(self) -> Any:
         """Return the PyMC distribution, outside of any model."""
@@ -126,23 +125,33 @@ class Prior:
         Raises
         ------
         PriorError
-            If the prior's density is positive outside of `support`.
+            If the prior's density is positive outside of `support`, or it is discrete.
         """
+        import numpy as np
+        from pymc.distributions.distribution import support_point
+
         lower, upper = support
-        outside = [
-            bound + side * step
-            for bound, side in ((lower, -1.0), (upper, 1.0))
-            if np.isfinite(bound)
-            for step in (1e-6, 1.0)
-        ]
-        for value in outside:
-            if float(np.exp(self.log_density(value).eval())) > 0:
-                raise PriorError(
-                    f"the prior {self} of {name} reaches outside of ({lower:g}, {upper:g}): it "
-                    f"has positive density at {value:g}. Take a distribution on that interval, "
-                    f'such as LogNormal, or cut it: Prior("Truncated", dist={self!r}, '
-                    f"lower={lower:g}{'' if np.isinf(upper) else f', upper={upper:g}'})."
-                )
+        dist = self.dist()
+        if dist.dtype.startswith("int"):
+            raise PriorError(f"the prior {self} of {name} is discrete; {name} is continuous.")
+        steps = 10.0 ** np.arange(-6, 4)
+        # Compiling for speed would take longer than these few numbers.
+        mode = "FAST_COMPILE"
+        try:
+            centre = support_point(dist).eval(mode=mode)
+            probes = np.concatenate([[centre], lower - steps, upper + steps])
+            outside = probes[(probes < lower) | (probes > upper)]
+            density = np.exp(self.log_density(outside).eval(mode=mode))
+        except ValueError as error:
+            raise PriorError(f"PyMC cannot evaluate the prior {self} of {name}: {error}") from error
+        reached = outside[density > 0]
+        if reached.size:
+            raise PriorError(
+                f"the prior {self} of {name} reaches outside of ({lower:g}, {upper:g}): it "
+                f"has positive density at {reached[0]:g}. Take a distribution on that interval, "
+                f'such as LogNormal, or cut it: Prior("Truncated", dist={self!r}, '
+                f"lower={lower:g}{'' if isinf(upper) else f', upper={upper:g}'})."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and text, for JSON."""
@@ -165,6 +174,9 @@ class Prior:
             },
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Prior.from_dict, (self.to_dict(),)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Prior) and self.to_dict() == other.to_dict()
 
@@ -182,3 +194,17 @@ class Prior:
 
     def __str__(self) -> str:
         return f"{self.distribution}({self._arguments()})"
+
+
+def _argument(distribution: str, name: str, value: object) -> float | Prior:
+    if isinstance(value, Prior):
+        return value
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = nan
+    if isnan(number):
+        raise PriorError(
+            f"{name}={value!r} of the prior {distribution} is neither a number nor a Prior."
+        )
+    return number

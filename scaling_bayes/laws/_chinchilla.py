@@ -55,7 +55,13 @@ Chinchilla.published = {
     for published in (
         _published("hoffmann2022", HOFFMANN_2022, E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28),
         _published(
-            "besiroglu2024", BESIROGLU_2024, E=1.817, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658
+            "besiroglu2024",
+            BESIROGLU_2024,
+            E=1.81686,
+            A=482.006,
+            B=2085.434,
+            alpha=0.34781,
+            beta=0.36585,
         ),
     )
 }
