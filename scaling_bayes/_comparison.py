@@ -77,8 +77,8 @@ class Comparison:
         ]
         if self.held_out is not None:
             parts += [
-                f"\nRuns held out (coverage is of the {100 * self.prob:g}% equal-tailed interval of "
-                "a new run)",
+                "\nRuns held out (coverage is of the "
+                f"{100 * self.prob:g}% equal-tailed interval of a new run)",
                 self.held_out.round(5).to_string(),
             ]
         return "\n".join(parts)
