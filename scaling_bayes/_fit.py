@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
-COORDINATES_KEY = "coordinates"
+COORDINATES_KEY = "sampling_coordinates"
 
 
 @dataclass(frozen=True, eq=False)

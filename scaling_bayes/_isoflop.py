@@ -13,6 +13,10 @@ from scaling_bayes.laws import Law
 
 GRID_POINTS = 65
 
+_COMPLEX_STEP = 1e-20
+_BESIDE = 0.25
+"""Distance in log size within which rounding can have moved a minimum."""
+
 Objective = Callable[..., np.ndarray]
 
 
@@ -81,6 +85,36 @@ def minimise(
     )
     minimum: np.ndarray = found.x
     return minimum
+
+
+def stationary(objective: Objective, near: np.ndarray, args: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return the x beside `near` where the objective's slope changes sign, elementwise.
+
+    Where an objective is flat to rounding, its smallest value says little of the place. Its
+    slope by the complex step, Im f(x + ih) / h, has no rounding to suffer from (Squire and
+    Trapp 1998). Where it cannot be had, since the objective is not analytic, `near` stands.
+
+    Parameters
+    ----------
+    objective : callable
+        Elementwise function of x and `args`.
+    near : ndarray
+        The minimum as far as the objective's values tell.
+    args : tuple of ndarray
+        Further arguments of the objective.
+    """
+
+    def slope(x: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+        derivative: np.ndarray = np.imag(objective(x + 1j * _COMPLEX_STEP, *rest)) / _COMPLEX_STEP
+        return derivative
+
+    low, high = near - _BESIDE, near + _BESIDE
+    try:
+        changes_sign = (slope(low, *args) < 0) & (slope(high, *args) > 0)
+    except TypeError:
+        return near
+    found = elementwise.find_root(slope, (low, high), args=args)
+    return np.where(changes_sign, found.x, near)
 
 
 def level_set(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_bayes._draws import SIZES, LawDraws, law_loss
-from scaling_bayes._isoflop import loss_along, minimise
+from scaling_bayes._isoflop import loss_along, minimise, stationary
 from scaling_bayes.errors import NoOptimumError
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     log_n = minimise(
         objective, np.zeros_like(arrays[0]), np.log(arrays[0] / k), tuple(arrays), what=law.name
     )
-    return budgets.copy(data=np.exp(log_n))
+    return budgets.copy(data=np.exp(stationary(objective, log_n, tuple(arrays))))
 
 
 def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
     """Return draws of N*, D*, D*/N* and the loss there, for budgets of any dims."""
     n_params = optimal_n_params(source, flops)
-    tokens = flops / (source.flops_per_param_token * n_params)
+    tokens = 1 / (source.flops_per_param_token * n_params) * flops
     points = n_params.to_dataset(name="n_params").assign(
         tokens=tokens, flops=flops.drop_vars("flops", errors="ignore")
     )

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling_bayes as sb
+from scaling_bayes._identifiability import check_identifiable
+from scaling_bayes.errors import IdentifiabilityError, IdentifiabilityWarning
+
+
+def sweep(n_params: np.ndarray, tokens: np.ndarray) -> sb.Runs:
+    frame = pd.DataFrame({"n_params": n_params, "tokens": tokens})
+    frame["loss"] = 2 + 1e3 * frame["n_params"] ** -0.4 + 1e3 * frame["tokens"] ** -0.4
+    frame["flops"] = 6 * frame["n_params"] * frame["tokens"]
+    frame["weight"] = 1.0
+    return sb.Runs(frame, source="sweep.csv")
+
+
+WIDE_N, WIDE_D = np.logspace(7, 10, 12), np.resize(np.logspace(9, 11, 5), 12)
+
+
+def test_a_wide_sweep_passes_in_silence(law, simulate):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if law.name == "additive":
+            warnings.simplefilter("ignore", IdentifiabilityWarning)
+        check_identifiable(simulate(40), law)
+
+
+def test_fewer_runs_than_parameters_are_refused(law):
+    n = len(law.parameters)
+    few = sweep(WIDE_N[: n - 1] if n > 1 else WIDE_N, WIDE_D[: n - 1])
+    with pytest.raises(IdentifiabilityError, match=rf"sweep\.csv holds {n - 1} runs.* {n} param"):
+        check_identifiable(few, law)
+
+
+@pytest.mark.parametrize(
+    ("n_params", "tokens", "message"),
+    [
+        (np.full(12, 1e9), WIDE_D, r"n_params goes only from 1e\+09.*alpha_N and N_c cannot"),
+        (WIDE_N, np.full(12, 2e10), r"tokens goes only from 2e\+10.*alpha_D and D_c cannot"),
+        (WIDE_N, np.linspace(2e10, 2.9e10, 12), "alpha_D and D_c cannot be identified"),
+    ],
+)
+def test_a_size_that_hardly_varies_is_refused_and_its_parameters_named(n_params, tokens, message):
+    with pytest.raises(IdentifiabilityError, match=message):
+        check_identifiable(sweep(n_params, tokens), sb.laws.Chinchilla())
+
+
+def test_a_size_that_the_law_does_not_read_need_not_vary():
+    check_identifiable(sweep(WIDE_N, np.full(12, 2e10)), sb.laws.PowerLaw("n_params"))
+
+
+def test_a_size_that_varies_little_is_warned_of():
+    runs = sweep(WIDE_N, np.linspace(2e10, 8e10, 12))
+    with pytest.warns(IdentifiabilityWarning, match=r"tokens varies only by a factor of 4\.0"):
+        check_identifiable(runs, sb.laws.Chinchilla())
+
+
+def test_sizes_that_vary_together_are_warned_of():
+    runs = sweep(WIDE_N, 20 * WIDE_N)
+    with pytest.warns(IdentifiabilityWarning, match="alpha_N and N_c can be told from alpha_D"):
+        check_identifiable(runs, sb.laws.Chinchilla())
+
+
+def test_a_law_without_terms_names_its_sizes():
+    class Plain(sb.Law):
+        name = "plain"
+        covariates = ("tokens",)
+        parameters = (sb.laws.irreducible_loss(),)
+
+        def loss(self, p, x):
+            return p.L_inf + 1e9 / x.tokens
+
+    with pytest.raises(IdentifiabilityError, match="the parameters of the tokens term cannot"):
+        check_identifiable(sweep(WIDE_N, np.full(12, 2e10)), Plain())
