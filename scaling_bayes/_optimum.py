@@ -75,7 +75,8 @@ def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
 def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
     """Return draws of N*, D*, D*/N* and the loss there, for budgets of any dims."""
     n_params = optimal_n_params(source, flops)
-    tokens = 1 / (source.flops_per_param_token * n_params) * flops
+    tokens = flops / (source.flops_per_param_token * n_params)
+    tokens = tokens.transpose(*n_params.dims)
     points = n_params.to_dataset(name="n_params").assign(
         tokens=tokens, flops=flops.drop_vars("flops", errors="ignore")
     )

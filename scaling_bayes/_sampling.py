@@ -62,9 +62,12 @@ class SamplerSettings:
             )
 
     def more_careful(self) -> SamplerSettings:
-        """Return the settings of the one retry: smaller steps, a longer warm-up."""
+        """Return the settings of the one retry: smaller steps, a longer warm-up, more draws."""
         return replace(
-            self, target_accept=1 - (1 - self.target_accept) / 5, tune=max(2000, 2 * self.tune)
+            self,
+            target_accept=1 - (1 - self.target_accept) / 5,
+            tune=max(2000, 2 * self.tune),
+            draws=2 * self.draws,
         )
 
 
@@ -188,7 +191,7 @@ def sample_checked(
     rng: np.random.Generator,
     on_failure: OnFailure = "raise",
 ) -> xr.DataTree:
-    """Sample, check, and try once more with smaller steps if the check fails.
+    """Sample, check, and try once more with more care if the check fails.
 
     Parameters
     ----------
@@ -220,7 +223,8 @@ def sample_checked(
         if diagnostics.converged:
             return data_tree
     message = (
-        "the sampler did not converge, also with smaller steps and a longer warm-up: "
+        "the sampler did not converge, also with smaller steps, a longer warm-up and twice the "
+        "draws: "
         + "; ".join(diagnostics.failures())
         + f". {REMEDIES}"
     )

@@ -134,12 +134,12 @@ def _declared[Model: Declared](
     """Return the law or noise that a file describes, or the one given if they agree."""
     name = stored["name"]
     if given is None:
-        if name not in registry:
+        default = registry[name]() if name in registry else None
+        if default is None or type(default).__qualname__ != stored["class"]:
             raise FileFormatError(
-                f"{path} holds a fit with {role} {name!r}, which scaling_bayes does not ship. "
-                f"Pass it: sb.load(path, {role}=...)."
+                f"{path} holds a fit with {role} {name!r} (class {stored['class']}), which "
+                f"scaling_bayes does not ship. Pass it: sb.load(path, {role}=...)."
             )
-        default = registry[name]()
         priors = {key: Prior.from_dict(value) for key, value in stored["priors"].items()}
         if priors.keys() != default.priors.keys():
             raise FileFormatError(
@@ -150,8 +150,9 @@ def _declared[Model: Declared](
         return registry[name](priors=changed)
     if given.to_dict() != stored:
         raise FileFormatError(
-            f"{path} holds a fit with {role} {name!r} and priors {_words(stored)}; the {role} "
-            f"given is {given.name!r} with priors {_words(given.to_dict())}."
+            f"{path} holds a fit with {role} {name!r} (class {stored['class']}) and priors "
+            f"{_words(stored)}; the {role} given is {given.name!r} (class "
+            f"{type(given).__qualname__}) with priors {_words(given.to_dict())}."
         )
     return given
 

@@ -78,9 +78,10 @@ class Declared:
         return {parameter.name: parameter.prior for parameter in self.parameters}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the name and the priors as plain data, for saving."""
+        """Return name, class and priors as plain data, for saving."""
         return {
             "name": self.name,
+            "class": type(self).__qualname__,
             "priors": {name: prior.to_dict() for name, prior in self.priors.items()},
         }
 

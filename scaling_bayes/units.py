@@ -126,7 +126,7 @@ def format_quantity(value: float, *, kind: Kind) -> str:
     Returns
     -------
     str
-        Counts with three digits, FLOPs with two: ``"70.6B"``, ``"1.34T"``, ``"5.9e+23 FLOPs"``.
+        Three digits: ``"70.6B"``, ``"1.34T"``, ``"5.88e+23 FLOPs"``.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def format_quantity(value: float, *, kind: Kind) -> str:
     if kind not in _REMEDIES:
         raise UnitError(f"kind = {kind!r} is unknown. Take one of {', '.join(_REMEDIES)}.")
     if kind == "flops":
-        return f"{value:.2g} FLOPs"
+        return f"{value:.3g} FLOPs"
     rounded = float(f"{value:.3g}")
     for factor, suffix in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
         if factor <= abs(rounded) < 1000 * factor:

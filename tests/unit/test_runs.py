@@ -246,7 +246,7 @@ def test_runs_made_by_hand_must_be_whole():
 
 def test_repr_says_how_many_and_how_large(table):
     text = repr(read_runs(table))
-    for fragment in ("4 runs", "70M to 7B", "1.4B to 300B", "5.9e+17 FLOPs", "2.3 to 3.7 nats"):
+    for fragment in ("4 runs", "70M to 7B", "1.4B to 300B", "5.88e+17 FLOPs", "2.3 to 3.7 nats"):
         assert fragment in text
     assert "0 runs" in repr(read_runs(table).below(loss=1))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -149,12 +150,25 @@ def test_a_hundred_thousand_runs_can_be_saved(fit, simulate, tmp_path):
 
 def test_a_law_of_ones_own_has_to_be_given(fit, tmp_path):
     path = described(fit, law=OwnLaw(priors=USERS_PRIORS)).save(tmp_path / "fit.nc")
-    with pytest.raises(FileFormatError, match=r"'own', which scaling_bayes does not ship.*law="):
+    with pytest.raises(FileFormatError, match=r"'own' \(class OwnLaw\), which scaling_bayes does not ship.*law="):
         sb.load(path)
     loaded = sb.load(path, law=OwnLaw(priors=USERS_PRIORS))
     assert type(loaded.law) is OwnLaw
-    with pytest.raises(FileFormatError, match=r"'own' and priors L_inf ~ Truncated.*LogNormal"):
+    with pytest.raises(FileFormatError, match=r"'own' .* and priors L_inf ~ Truncated.*LogNormal"):
         sb.load(path, law=OwnLaw())
+
+
+def test_a_law_of_ones_own_with_the_name_of_a_shipped_one_is_not_taken_for_it(fit, tmp_path):
+    class Bent(sb.laws.Chinchilla):
+        def outer_exponent(self, p):
+            return 0.5
+
+    path = dataclasses.replace(fit, law=Bent()).save(tmp_path / "bent.nc")
+    with pytest.raises(FileFormatError, match=r"class .*Bent.*does not ship"):
+        sb.load(path)
+    with pytest.raises(FileFormatError, match=r"Bent.*class Chinchilla"):
+        sb.load(path, law=sb.laws.Chinchilla())
+    assert isinstance(sb.load(path, law=Bent()).law, Bent)
 
 
 def test_another_law_than_the_stored_one_is_refused(stored):
