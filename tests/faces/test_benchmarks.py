@@ -1,0 +1,41 @@
+"""The benchmarks run, so that they cannot rot; what they measure is not tested here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("samplers", ["scaling_bayes", "nutpie diagonal", "NumPyro", "PyMC"]),
+        ("refit", ["refit, 4 x 1000 draws", "10 bootstraps"]),
+        ("allocation", ["optimum of every draw", "the valley", "chinchilla, numerically"]),
+        ("rows", ["60", "240", "Slope in log-log"]),
+        ("startup", ["import scaling_bayes", "scaling-bayes --help"]),
+    ],
+)
+def test_benchmark_prints_its_table(name, rows, tmp_path):
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), "--quick", "--data", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.returncode == 0, run.stderr
+    lines = [line.strip() for line in run.stdout.splitlines()]
+    for row in rows:
+        assert any(line.startswith(row) or f" {row}" in line for line in lines), run.stdout
+    assert "nan" not in "".join(line.lower() for line in lines if line.startswith("scaling_bayes"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_simulated_runs_stand_in_for_absent_data(tmp_path):
+    command = [sys.executable, "refit.py", "--quick", "--data", str(tmp_path / "nowhere")]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=BENCHMARKS, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "SCALING_BAYES_DATA" in run.stderr
+    assert "240 runs" in run.stdout
