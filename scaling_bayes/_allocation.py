@@ -23,7 +23,7 @@ from scaling_bayes._intervals import (
 )
 from scaling_bayes._isoflop import level_set, loss_along, minimise
 from scaling_bayes._optimum import optimum
-from scaling_bayes.errors import InputError
+from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ DEFAULT_TOLERANCE = 0.001
 """Nats per token that count as flat around the optimum."""
 
 _SEARCH_FACTOR = 1e4
+_ROUNDING = 1e-8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Allocation:
     """Posterior of the compute-optimal model size, tokens and loss for each budget.
 
@@ -124,6 +125,12 @@ class Allocation:
         n_params = np.exp(log_n)
         tokens = self.flops / (k * n_params)
         given_up = self.loss_given_up(n_params)
+        better_by = -float(given_up.min())
+        if better_by > _ROUNDING:
+            raise NoOptimumError(
+                f"the optimum that {self.source.law.name} gives is none: another size has "
+                f"{better_by:.2g} nats per token less. Does its optimal_n_params suit its loss?"
+            )
         return self.optimum[["flops"]].assign(
             {
                 "n_params": ("budget", n_params),
@@ -146,7 +153,8 @@ class Allocation:
         Returns
         -------
         DataArray
-            Model sizes, with dims ``bound`` (lower, upper) and ``budget``.
+            Model sizes, with dims ``bound`` (lower, upper) and ``budget``; 0 and infinity where
+            the loss stays within the tolerance for 10,000 times smaller and larger models.
 
         Raises
         ------
@@ -319,5 +327,5 @@ def loss_given_up(
     points = points_of(source, None, n_params=n_params, tokens=tokens, flops=flops)
     spent = source.flops_per_param_token * points["n_params"] * points["tokens"]
     at_optimum: xr.DataArray = optimum(source, spent)["loss"]
-    given_up: xr.DataArray = law_loss(source, points) - at_optimum
+    given_up: xr.DataArray = law_loss(source, points.assign(flops=spent)) - at_optimum
     return given_up.rename("loss_given_up").assign_attrs(units="nats per token")

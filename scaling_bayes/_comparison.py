@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from scaling_bayes._draws import LawDraws
+from scaling_bayes._draws import SIZES, LawDraws, law_loss
 from scaling_bayes._fit import Fit
-from scaling_bayes._forecast import forecast
+from scaling_bayes._forecast import forecast, points_of
 from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, quantile
 from scaling_bayes._model import OBSERVED, build_model
 from scaling_bayes.errors import InputError
@@ -21,6 +21,7 @@ from scaling_bayes.runs import Runs
 if TYPE_CHECKING:
     import xarray as xr
 
+_COMPARED = [*SIZES, "loss", "weight"]
 _EVIDENCE = {
     "elpd": "elpd",
     "se": "elpd_se",
@@ -31,7 +32,7 @@ _EVIDENCE = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Laws compared on the same runs.
 
@@ -114,6 +115,8 @@ def compare(
     InputError
         If there is no fit, or the fits are of different runs.
     """
+    if not isinstance(sources, Mapping):
+        raise InputError('give the laws by name, such as {"chinchilla": fit, "kaplan": other}.')
     fits = {name: source for name, source in sources.items() if isinstance(source, Fit)}
     runs = _common_runs(fits)
     rng = np.random.default_rng(seed)
@@ -149,16 +152,12 @@ def _common_runs(fits: Mapping[str, Fit]) -> Runs:
         raise InputError("none of the sources is a fit; laws are compared on the runs of a fit.")
     (first, fit), *others = fits.items()
     for name, other in others:
-        if not np.array_equal(_observed(other), _observed(fit)):
+        if not other.runs.frame[_COMPARED].equals(fit.runs.frame[_COMPARED]):
             raise InputError(
                 f"{name!r} was fitted to other runs ({other.runs.source}, {len(other.runs)}) than "
                 f"{first!r} ({fit.runs.source}, {len(fit.runs)}). Fit both to the same runs."
             )
     return fit.runs
-
-
-def _observed(fit: Fit) -> np.ndarray:
-    return fit.data_tree["observed_data"][OBSERVED].to_numpy()
 
 
 def _evidence(fits: Mapping[str, Fit]) -> pd.DataFrame:
@@ -202,7 +201,7 @@ def _held_out_scores(
 
 
 def _rmse(source: LawDraws, runs: Runs) -> float:
-    median = quantile(forecast(source, runs).mean_curve, 0.5).to_numpy()
+    median = quantile(law_loss(source, points_of(source, runs)), 0.5).to_numpy()
     error = np.log(median) - np.log(runs.frame["loss"].to_numpy())
     return float(np.sqrt(np.mean(error**2)))
 

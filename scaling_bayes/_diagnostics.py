@@ -19,7 +19,7 @@ MAX_DIVERGENT_SHARE = 0.001
 MIN_BFMI = 0.3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Diagnostics:
     """Figures that tell whether the draws of a fit can be trusted.
 

@@ -52,11 +52,17 @@ def sizes(name: Kind, values: object) -> np.ndarray:
 
     Raises
     ------
+    InputError
+        If there is no value, or they have more than one dimension.
     UnitError
         If a value is not a positive, finite quantity.
     """
     items = np.atleast_1d(np.asarray(values, dtype=object))
-    return np.array([parse_quantity(item, kind=name) for item in items.ravel()], dtype=float)
+    if items.ndim > 1 or not items.size:
+        raise InputError(
+            f"{name} has the shape {items.shape}; give one value, or a list of at least one."
+        )
+    return np.array([parse_quantity(item, kind=name) for item in items], dtype=float)
 
 
 def complete_sizes(

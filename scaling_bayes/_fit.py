@@ -17,6 +17,7 @@ from scaling_bayes._forecast import Forecast, forecast
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._model import build_model
 from scaling_bayes._reach import ComputeToReach, compute_to_reach
+from scaling_bayes._sampling import RETRIED_KEY
 from scaling_bayes._summary import Summary, summarise
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
@@ -79,14 +80,17 @@ class Fit:
 
     @cached_property
     def model(self) -> pm.Model:
-        """The PyMC model that was sampled."""
-        coordinates: CoordinateName = self.data_tree.attrs[COORDINATES_KEY]
-        return build_model(self.runs, self.law, noise=self.noise, coordinates=coordinates)
+        """The PyMC model with every natural parameter as a variable with its prior.
+
+        Prior predictive draws, log priors and log likelihoods are to be had from it.
+        """
+        return build_model(self.runs, self.law, noise=self.noise, coordinates="natural")
 
     @cached_property
-    def _natural_model(self) -> pm.Model:
-        """The same model with nothing but natural parameters in it, which predicts forwards."""
-        return build_model(self.runs, self.law, noise=self.noise, coordinates="natural")
+    def sampling_model(self) -> pm.Model:
+        """The PyMC model that was sampled: the same posterior in the coordinates of the sampler."""
+        coordinates: CoordinateName = self.data_tree.attrs[COORDINATES_KEY]
+        return build_model(self.runs, self.law, noise=self.noise, coordinates=coordinates)
 
     def summary(
         self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
@@ -100,7 +104,14 @@ class Fit:
         kind : {"equal-tailed", "hdi"}
             Kind of interval.
         """
-        return summarise(self, self.diagnostics, n_runs=len(self.runs), prob=prob, kind=kind)
+        return summarise(
+            self,
+            self.diagnostics,
+            n_runs=len(self.runs),
+            retried=bool(self.data_tree.attrs.get(RETRIED_KEY, 0)),
+            prob=prob,
+            kind=kind,
+        )
 
     def forecast(
         self,
@@ -140,9 +151,7 @@ class Fit:
         """
         import pymc as pm
 
-        sampled = pm.sample_prior_predictive(
-            draws=draws, model=self._natural_model, random_seed=seed
-        )
+        sampled = pm.sample_prior_predictive(draws=draws, model=self.model, random_seed=seed)
         return _with_groups(self.data_tree, sampled, ("prior", "prior_predictive"))
 
     def posterior_predictive(self, *, seed: int | None = None) -> xr.DataTree:
@@ -156,7 +165,7 @@ class Fit:
         import pymc as pm
 
         sampled = pm.sample_posterior_predictive(
-            self.data_tree, model=self._natural_model, random_seed=seed, progressbar=False
+            self.data_tree, model=self.model, random_seed=seed, progressbar=False
         )
         return _with_groups(self.data_tree, sampled, ("posterior_predictive",))
 

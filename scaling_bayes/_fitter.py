@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from scaling_bayes._sampling import (
     prepare,
     sample_checked,
 )
+from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise, StudentT
 from scaling_bayes.runs import Runs
@@ -47,7 +49,7 @@ class Fitter:
     Raises
     ------
     InputError
-        If the coordinates do not suit the law.
+        If `law` is no law, or the coordinates do not suit it.
     """
 
     def __init__(
@@ -60,6 +62,11 @@ class Fitter:
         settings: SamplerSettings | None = None,
         on_failure: OnFailure = "raise",
     ) -> None:
+        if not isinstance(law, Law):
+            hint = " Write it with parentheses." if isinstance(law, type) else ""
+            raise InputError(
+                f"law is {law!r}, which is no law; give one such as sb.laws.Chinchilla().{hint}"
+            )
         self.law = law
         self.noise = StudentT() if noise is None else noise
         self.coordinates = resolve(coordinates, law)
@@ -85,11 +92,17 @@ class Fitter:
 
         Raises
         ------
+        InputError
+            If `runs` is no `Runs`.
         IdentifiabilityError
             If the runs cannot identify the law.
         ConvergenceError
             If the sampler fails its checks twice and `on_failure` is ``"raise"``.
         """
+        if not isinstance(runs, Runs):
+            raise InputError(
+                f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns."
+            )
         check_identifiable(runs, self.law)
         if self._prepared is None:
             model = build_model(runs, self.law, noise=self.noise, coordinates=self.coordinates)
@@ -104,6 +117,17 @@ class Fitter:
         )
         return Fit(self.law, self.noise, runs, self._described(data_tree, runs))
 
+    def _provenance(self) -> dict[str, str]:
+        """Return what the draws were made with."""
+        return {
+            COORDINATES_KEY: self.coordinates,
+            "sampler": self.sampler,
+            **{
+                f"{package}_version": version(package)
+                for package in ("pymc", "nutpie", "arviz-base")
+            },
+        }
+
     def _described(self, data_tree: xr.DataTree, runs: Runs) -> xr.DataTree:
         """Return posterior and statistics with the data beside them, as ArviZ expects."""
         import xarray as xr
@@ -117,7 +141,7 @@ class Fitter:
         }
         return xr.DataTree.from_dict(
             {
-                "/": xr.Dataset(attrs={COORDINATES_KEY: self.coordinates}),
+                "/": xr.Dataset(attrs=data_tree.attrs | self._provenance()),
                 "posterior": data_tree["posterior"].to_dataset(),
                 "sample_stats": data_tree["sample_stats"].to_dataset(),
                 "observed_data": xr.Dataset({OBSERVED: ("run", data["observed_log_loss"])}, run),

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 Of = Literal["mean_curve", "new_run"]
 
+WEIGHT = "weight"
 OBSERVED = "observed_loss"
 """What the loss of a table of points is called, beside the one that is forecast."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forecast:
     """Posterior of the loss at points (N, D).
 
@@ -47,7 +48,8 @@ class Forecast:
     mean_curve : DataArray
         Loss of the law in nats per token, with dims chain, draw and point.
     new_run : DataArray or None
-        Loss of a single new run, likewise; None for a published law, whose noise is unknown.
+        Loss of a single new run, likewise, or of the mean of as many as the point's ``weight``
+        says; None for a published law, whose noise is unknown.
     """
 
     label: str
@@ -109,7 +111,8 @@ class Forecast:
         of : {"new_run", "mean_curve"}
             Whose loss.
         """
-        return (self.draws(of) < target).mean(SAMPLE_DIMS)
+        below: xr.DataArray = (self.draws(of) < target).mean(SAMPLE_DIMS)
+        return below.rename("probability_below").assign_attrs(units="1", target=target)
 
     def to_frame(
         self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
@@ -156,15 +159,22 @@ def points_of(
     Raises
     ------
     InputError
-        If both a table and sizes are given, or neither.
+        If both a table and sizes are given, or neither, or all three sizes.
     """
     given = dict(zip(SIZES, (n_params, tokens, flops), strict=True))
     if points is None:
+        if all(values is not None for values in given.values()):
+            raise InputError(
+                "give two of n_params, tokens and flops; the third follows from C = k N D with "
+                f"k = {source.flops_per_param_token:g}."
+            )
         return point_dataset(complete_sizes(given, source.flops_per_param_token))
     if any(values is not None for values in given.values()):
         raise InputError("give the points as a table or as n_params, tokens and flops, not both.")
     if isinstance(points, Runs):
-        return point_dataset(points.covariates(dict.fromkeys((*SIZES, *source.law.covariates))))
+        weighted = (WEIGHT,) if (points.frame[WEIGHT] != 1).any() else ()
+        names = dict.fromkeys((*SIZES, *source.law.covariates, *weighted))
+        return point_dataset(points.covariates(names))
     columns = {OBSERVED if name == "loss" else name: points[name].to_numpy() for name in points}
     in_table = {name: columns.pop(name, None) for name in SIZES}
     return point_dataset(complete_sizes(in_table, source.flops_per_param_token) | columns)
@@ -209,6 +219,11 @@ def forecast(
     new_run = None
     if source.noise is not None:
         rng = np.random.default_rng(seed)
-        new_run = np.exp(source.noise.sample(np.log(mean_curve), source.noise_draws, rng))
+        # A draw with very heavy tails can lie beyond the largest float; infinity is its value.
+        with np.errstate(over="ignore"):
+            log_loss = source.noise.sample(
+                np.log(mean_curve), source.noise_draws, rng, weight=where.get(WEIGHT, 1.0)
+            )
+            new_run = np.exp(log_loss)
         new_run = new_run.assign_attrs(mean_curve.attrs)
     return Forecast(source.label, where, mean_curve, new_run)

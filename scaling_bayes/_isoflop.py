@@ -14,7 +14,8 @@ from scaling_bayes.laws import Law
 GRID_POINTS = 65
 
 _COMPLEX_STEP = 1e-20
-_BESIDE = 0.25
+_ROUNDING = 1e-12
+_BESIDE = 12.0
 """Distance in log size within which rounding can have moved a minimum."""
 
 Objective = Callable[..., np.ndarray]
@@ -114,7 +115,11 @@ def stationary(objective: Objective, near: np.ndarray, args: tuple[np.ndarray, .
     except TypeError:
         return near
     found = elementwise.find_root(slope, (low, high), args=args)
-    return np.where(changes_sign, found.x, near)
+    polished = np.where(changes_sign & found.success, found.x, near)
+    # Functions such as abs drop the imaginary part without a word: a worse place gives that away.
+    value = objective(near, *args)
+    no_worse = objective(polished, *args) <= value + _ROUNDING * np.abs(value)
+    return np.where(no_worse, polished, near)
 
 
 def level_set(
@@ -127,7 +132,7 @@ def level_set(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the x below and above `minimum` where the objective reaches `level`.
 
-    An end of the range stands in where the objective does not reach the level inside it.
+    Infinity stands in where the objective does not reach the level inside the range.
     """
 
     def excess(x: np.ndarray, target: np.ndarray, *rest: np.ndarray) -> np.ndarray:
@@ -140,5 +145,5 @@ def level_set(
         found = elementwise.find_root(
             excess, (np.minimum(minimum, end), np.maximum(minimum, end)), args=(level, *args)
         )
-        edges.append(np.where(reached, found.x, end))
+        edges.append(np.where(reached, found.x, np.copysign(np.inf, end - minimum)))
     return edges[0], edges[1]

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 OBSERVED = "log_loss"
 
 
+def log_name(covariate: str) -> str:
+    """Return the name under which a model holds the log of a covariate."""
+    return f"log_{covariate}"
+
+
 def model_data(runs: Runs, law: Law) -> dict[str, np.ndarray]:
     """Return everything of the runs that the model reads, by the name it has there.
 
@@ -37,12 +42,13 @@ def model_data(runs: Runs, law: Law) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray
-        Covariates, ``weight`` and ``observed_log_loss``, of shape (run,), and the centre of
-        each covariate, a scalar.
+        The log of each covariate, ``weight`` and ``observed_log_loss``, of shape (run,), and the
+        centre of each covariate, a scalar.
     """
     columns = runs.covariates(("loss", "weight"))
+    covariates = runs.covariates(law.covariates)
     return {
-        **runs.covariates(law.covariates),
+        **{log_name(name): np.log(values) for name, values in covariates.items()},
         **references(runs, law),
         "weight": columns["weight"],
         "observed_log_loss": np.log(columns["loss"]),
@@ -99,13 +105,18 @@ def build_model(
         centres = SimpleNamespace(
             **{name: getattr(data, reference_name(name)) for name in law.covariates}
         )
+        # A power law takes logs of sizes; PyTensor cancels them against these exponentials, which
+        # spares the sampler a log per run and term at every step.
+        sizes = SimpleNamespace(
+            **{name: np.exp(getattr(data, log_name(name))) for name in law.covariates}
+        )
         p = create_parameters(law, centres)
         noise_p = SimpleNamespace(
             **{name: prior.create(name) for name, prior in noise.priors.items()}
         )
         noise.observe(
             OBSERVED,
-            np.log(law.loss(p, data)),
+            np.log(law.loss(p, sizes)),
             noise_p,
             weight=data.weight,
             observed=data.observed_log_loss,

@@ -33,7 +33,7 @@ MOST_FLOPS = 1e45
 _BISECTIONS = 45
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ComputeToReach:
     """Posterior of the compute at which the mean curve reaches target losses.
 
@@ -105,7 +105,8 @@ def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToRe
     """Return the compute that it takes to reach target losses, allocated optimally.
 
     Found for each draw by bisection in log compute between 1e10 and 1e45 FLOPs, since the
-    loss at the optimum falls with compute.
+    loss at the optimum falls with compute. A target that more than 1e45 FLOPs would reach counts
+    as never reached; one that is met at 1e10 FLOPs gets that.
 
     Parameters
     ----------
@@ -129,8 +130,10 @@ def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToRe
     import xarray as xr
 
     targets = np.atleast_1d(np.asarray(loss, dtype=float))
-    if not (np.isfinite(targets) & (targets > 0)).all():
-        raise InputError(f"target losses must be positive, in nats per token; got {loss!r}.")
+    if targets.ndim > 1 or not (np.isfinite(targets) & (targets > 0)).all():
+        raise InputError(
+            f"target losses must be positive numbers, in nats per token; got {loss!r}."
+        )
     target = xr.DataArray(targets, dims="target")
     any_parameter = source.draws[source.law.parameter_names[0]]
     shape = xr.broadcast(any_parameter, target)[0]

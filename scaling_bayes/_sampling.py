@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SamplerName = Literal["nutpie", "pymc", "numpyro"]
 OnFailure = Literal["raise", "warn"]
+
+RETRIED_KEY = "retried"
+"""Attribute that says whether the draws are those of the second try."""
 
 REMEDIES = (
     "What usually helps: more runs, or runs over a wider range of sizes; a law with fewer "
@@ -44,7 +47,7 @@ class SamplerSettings:
     """
 
     draws: int = 1000
-    tune: int = 1000
+    tune: int = 500
     chains: int = 4
     target_accept: float = 0.9
     progressbar: bool = True
@@ -220,13 +223,15 @@ def sample_checked(
     for attempt in (settings, settings.more_careful()):
         data_tree = sampler(data, attempt, seed=int(rng.integers(2**31)))
         diagnostics = diagnose(data_tree, names)
+        described = {
+            name: value for name, value in asdict(attempt).items() if name != "progressbar"
+        }
+        data_tree.attrs |= described | {RETRIED_KEY: int(attempt is not settings)}
         if diagnostics.converged:
             return data_tree
     message = (
         "the sampler did not converge, also with smaller steps, a longer warm-up and twice the "
-        "draws: "
-        + "; ".join(diagnostics.failures())
-        + f". {REMEDIES}"
+        "draws: " + "; ".join(diagnostics.failures()) + f". {REMEDIES}"
     )
     if on_failure == "raise":
         raise ConvergenceError(

@@ -135,7 +135,7 @@ def _declared[Model: Declared](
     name = stored["name"]
     if given is None:
         default = registry[name]() if name in registry else None
-        if default is None or type(default).__qualname__ != stored["class"]:
+        if default is None or default.to_dict()["class"] != stored["class"]:
             raise FileFormatError(
                 f"{path} holds a fit with {role} {name!r} (class {stored['class']}), which "
                 f"scaling_bayes does not ship. Pass it: sb.load(path, {role}=...)."
@@ -152,7 +152,7 @@ def _declared[Model: Declared](
         raise FileFormatError(
             f"{path} holds a fit with {role} {name!r} (class {stored['class']}) and priors "
             f"{_words(stored)}; the {role} given is {given.name!r} (class "
-            f"{type(given).__qualname__}) with priors {_words(given.to_dict())}."
+            f"{given.to_dict()['class']}) with priors {_words(given.to_dict())}."
         )
     return given
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summary:
     """What a fit says of the parameters of its law.
 
@@ -63,6 +63,7 @@ def summarise(
     diagnostics: Diagnostics,
     *,
     n_runs: int,
+    retried: bool,
     prob: float = DEFAULT_PROB,
     kind: IntervalKind = "equal-tailed",
 ) -> Summary:
@@ -76,6 +77,8 @@ def summarise(
         Figures of the sampler.
     n_runs : int
         Number of runs that were fitted.
+    retried : bool
+        Whether the draws are those of the second try.
     prob, kind
         Of the intervals.
     """
@@ -112,7 +115,7 @@ def summarise(
         f"{source.law.name} fitted to {n_runs} runs.",
         *_allocation_words(groups["derived"], prob=prob, kind=kind),
         (
-            f"Converged: {diagnostics}."
+            f"Converged{' at the second try' if retried else ''}: {diagnostics}."
             if diagnostics.converged
             else f"NOT CONVERGED: {'; '.join(diagnostics.failures())}."
         ),

@@ -79,9 +79,11 @@ class Declared:
 
     def to_dict(self) -> dict[str, Any]:
         """Return name, class and priors as plain data, for saving."""
+        package = type(self).__module__.partition(".")[0]
+        prefix = f"{package}." if package == __name__.partition(".")[0] else ""
         return {
             "name": self.name,
-            "class": type(self).__qualname__,
+            "class": prefix + type(self).__qualname__,
             "priors": {name: prior.to_dict() for name, prior in self.priors.items()},
         }
 

@@ -51,7 +51,7 @@ class PowerSum(Law):
     @property
     def covariates(self) -> tuple[str, ...]:  # type: ignore[override]
         """The columns of the runs that the terms read."""
-        return tuple(term.covariate for term in self.terms)
+        return tuple(dict.fromkeys(term.covariate for term in self.terms))
 
     def inner_exponent(self, term: Term, p: Any) -> Any:
         """Return the power e to which the ratio X_c / X of a term is raised."""
@@ -63,12 +63,25 @@ class PowerSum(Law):
 
     def loss(self, p: Any, x: Any) -> Any:
         """Return L_inf + (sum of terms)^g, in nats per token."""
+        import numpy as np
+
+        # (X_c / X)^e in logs: the model holds log sizes, so that no log is left to compute.
         terms = sum(
-            (getattr(p, term.scale) / getattr(x, term.covariate)) ** self.inner_exponent(term, p)
+            np.exp(
+                self.inner_exponent(term, p)
+                * (np.log(getattr(p, term.scale)) - np.log(getattr(x, term.covariate)))
+            )
             for term in self.terms
         )
         reducible = terms ** self.outer_exponent(p)
         return p.L_inf + reducible if self.irreducible else reducible
+
+    @property
+    def _balances_two_terms(self) -> bool:
+        """Whether the optimum balances one N against one D term, with nothing else in the loss."""
+        read = [term.covariate for term in self.terms]
+        unchanged = type(self).loss is PowerSum.loss
+        return unchanged and read.count("n_params") == read.count("tokens") == 1
 
     def derived(self, p: Any) -> dict[str, Any]:
         """Return the coefficient of each term, and the allocation exponents a and b.
@@ -76,12 +89,12 @@ class PowerSum(Law):
         With N and D terms the optimum obeys N* proportional to C^a and D* to C^b
         (Hoffmann et al. 2022, equation 4).
         """
-        exponents = {term.covariate: self.inner_exponent(term, p) for term in self.terms}
         derived = {
-            term.coefficient: getattr(p, term.scale) ** exponents[term.covariate]
+            term.coefficient: getattr(p, term.scale) ** self.inner_exponent(term, p)
             for term in self.terms
         }
-        if {"n_params", "tokens"} <= exponents.keys():
+        if self._balances_two_terms:
+            exponents = {term.covariate: self.inner_exponent(term, p) for term in self.terms}
             total = exponents["n_params"] + exponents["tokens"]
             derived["a"] = exponents["tokens"] / total
             derived["b"] = exponents["n_params"] / total
@@ -94,9 +107,9 @@ class PowerSum(Law):
         neither does the outer exponent. Hoffmann et al. 2022, equation 4, written in
         characteristic scales.
         """
-        terms = {term.covariate: term for term in self.terms}
-        if not {"n_params", "tokens"} <= terms.keys():
+        if not self._balances_two_terms:
             return None
+        terms = {term.covariate: term for term in self.terms}
         e_n = self.inner_exponent(terms["n_params"], p)
         e_d = self.inner_exponent(terms["tokens"], p)
         n_c, d_c = (getattr(p, terms[name].scale) for name in ("n_params", "tokens"))

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PublishedLaw:
     """A law with the parameter values of a paper, as one draw.
 
-    Forecasts, allocations and plots take it wherever they take a fit. It has no noise, so a
-    forecast of a new run is not to be had from it: papers seldom publish the scatter.
+    `scaling_bayes.forecast`, `allocate`, `compute_to_reach`, `loss_given_up`, `compare` and the
+    plots take it where they take a fit. It has no noise, so a forecast of a new run is not to be
+    had from it: papers seldom publish the scatter.
 
     Attributes
     ----------

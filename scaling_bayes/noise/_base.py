@@ -41,7 +41,7 @@ class Noise(Declared, ABC):
         """
 
     @abstractmethod
-    def sample(self, log_loss: Any, p: Any, rng: np.random.Generator) -> Any:
+    def sample(self, log_loss: Any, p: Any, rng: np.random.Generator, *, weight: Any = 1.0) -> Any:
         """Return the log loss of a new run for each value of the law's log loss.
 
         Parameters
@@ -52,6 +52,8 @@ class Noise(Declared, ABC):
             Draws of the noise's parameters, with dims chain and draw.
         rng : numpy.random.Generator
             Source of randomness.
+        weight : float or DataArray
+            Number of equal runs that each new one is the mean of: divides the variance.
         """
 
     def __repr__(self) -> str:

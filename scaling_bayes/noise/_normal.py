@@ -24,6 +24,7 @@ class Normal(Noise):
             name, mu=log_loss, sigma=p.sigma / weight**0.5, observed=observed, dims="run"
         )
 
-    def sample(self, log_loss: Any, p: Any, rng: np.random.Generator) -> Any:
+    def sample(self, log_loss: Any, p: Any, rng: np.random.Generator, *, weight: Any = 1.0) -> Any:
         """Return log losses of new runs; see `Noise.sample`."""
-        return log_loss + p.sigma * log_loss.copy(data=rng.standard_normal(log_loss.shape))
+        scatter = log_loss.copy(data=rng.standard_normal(log_loss.shape))
+        return log_loss + p.sigma / weight**0.5 * scatter

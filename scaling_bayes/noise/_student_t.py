@@ -39,7 +39,8 @@ class StudentT(Noise):
             name, nu=p.nu, mu=log_loss, sigma=p.sigma / weight**0.5, observed=observed, dims="run"
         )
 
-    def sample(self, log_loss: Any, p: Any, rng: np.random.Generator) -> Any:
+    def sample(self, log_loss: Any, p: Any, rng: np.random.Generator, *, weight: Any = 1.0) -> Any:
         """Return log losses of new runs; see `Noise.sample`."""
         nu = p.nu.broadcast_like(log_loss).transpose(*log_loss.dims)
-        return log_loss + p.sigma * nu.copy(data=rng.standard_t(nu.values))
+        scatter = nu.copy(data=rng.standard_t(nu.values))
+        return log_loss + p.sigma / weight**0.5 * scatter

@@ -236,3 +236,9 @@ def test_it_prints_for_people(plan, truth):
     ):
         assert words in text
     assert "unknown uncertainty" in repr(sb.allocate(truth, flops=1e22))
+
+
+def test_a_valley_without_an_edge_says_so(plan):
+    lower, upper = plan.valley(1000.0).to_numpy()
+    assert (lower == 0).all()
+    assert np.isinf(upper).all()

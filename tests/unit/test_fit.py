@@ -6,6 +6,7 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
+from pymc.stats import compute_log_prior
 from scipy import stats
 
 import scaling_bayes as sb
@@ -36,23 +37,41 @@ def test_groups_and_dims_are_those_that_arviz_knows(fit, runs):
     assert list(fit.draws.data_vars) == fit.law.parameter_names
     assert list(fit.noise_draws.data_vars) == fit.noise.parameter_names
     np.testing.assert_array_equal(tree["observed_data"]["log_loss"], np.log(runs.frame["loss"]))
-    for name in ("n_params", "tokens", "weight"):
-        np.testing.assert_array_equal(tree["constant_data"][name], runs.frame[name])
+    constant = tree["constant_data"]
+    np.testing.assert_array_equal(constant["weight"], runs.frame["weight"])
+    for name in ("n_params", "tokens"):
+        np.testing.assert_array_equal(constant[f"log_{name}"], np.log(runs.frame[name]))
+    assert tree.attrs["sampler"] == "nutpie"
+    assert (tree.attrs["draws"], tree.attrs["retried"]) == (1000, 0)
 
 
 def test_the_model_is_an_ordinary_one_and_the_one_that_was_sampled(fit):
     assert isinstance(fit.model, pm.Model)
-    log_density = fit.model.compile_logp(mode="FAST_COMPILE")
+    model = fit.sampling_model
+    log_density = model.compile_logp(mode="FAST_COMPILE")
     draws = fit.data_tree["posterior"].to_dataset().isel(chain=1)
     for draw in (0, 500, 999):
         point = {}
-        for rv in fit.model.free_RVs:
-            value, transform = draws[rv.name][draw].to_numpy(), fit.model.rvs_to_transforms[rv]
+        for rv in model.free_RVs:
+            value, transform = draws[rv.name][draw].to_numpy(), model.rvs_to_transforms[rv]
             if transform is not None:
                 value = transform.forward(value, *rv.owner.inputs).eval(mode="FAST_COMPILE")
-            point[fit.model.rvs_to_values[rv].name] = value
+            point[model.rvs_to_values[rv].name] = value
         sampled = float(fit.data_tree["sample_stats"]["logp"][1, draw])
         assert float(log_density(point)) == pytest.approx(sampled, rel=1e-9)
+
+
+def test_the_model_gives_the_log_priors_that_sensitivity_checks_need(fit):
+    assert [rv.name for rv in fit.model.free_RVs] == [
+        *fit.law.parameter_names,
+        *fit.noise.parameter_names,
+    ]
+    prior = compute_log_prior(
+        fit.data_tree, model=fit.model, extend_inferencedata=False, progressbar=False
+    )
+    at = fit.draws["L_inf"][1, 5].item()
+    expected = fit.law.priors["L_inf"].log_density(at).eval()
+    assert prior["L_inf"][1, 5].item() == pytest.approx(float(expected), rel=1e-9)
 
 
 def test_the_summary_has_natural_noise_and_derived_parameters(fit):

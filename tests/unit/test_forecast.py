@@ -157,3 +157,21 @@ def test_questions_that_cannot_be_answered_are_refused(fit):
         forecast.interval(prob=90)
     with pytest.raises(InputError, match="kind 'central' is unknown"):
         forecast.interval(kind="central")
+
+
+def test_three_sizes_are_one_too_many(fit):
+    with pytest.raises(InputError, match="give two of"):
+        fit.forecast(n_params=1e9, tokens=1e10, flops=1e25)
+
+
+@pytest.mark.parametrize("values", [[], [[1e9, 2e9]]])
+def test_no_points_or_points_of_two_dimensions_are_refused(fit, values):
+    with pytest.raises(InputError, match="n_params has the shape"):
+        fit.forecast(n_params=values, tokens=1e10)
+
+
+def test_rows_that_are_means_of_runs_are_forecast_as_such(fit, simulate):
+    frame = simulate(30, seed=4).frame
+    single = fit.forecast(sb.read_runs(frame), seed=1).interval()
+    mean = fit.forecast(sb.read_runs(frame.assign(weight=400.0)), seed=1).interval()
+    assert (mean.diff("bound") < single.diff("bound")).all()

@@ -75,7 +75,7 @@ def test_every_parameter_has_its_name_and_runs_have_a_dim(law, runs, coordinates
     assert [rv.name for rv in model.observed_RVs] == ["log_loss"]
     data = {variable.name for variable in model.data_vars}
     assert data == {
-        *law.covariates,
+        *(f"log_{name}" for name in law.covariates),
         *(f"{name}_centre" for name in law.covariates),
         "weight",
         "observed_log_loss",

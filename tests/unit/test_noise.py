@@ -78,3 +78,9 @@ def test_a_seed_repeats_and_another_does_not(model, log_loss, draws):
 def test_points_without_a_dim_are_taken(model, log_loss, draws):
     one = model.sample(log_loss.isel(point=0), draws, np.random.default_rng(5))
     assert one.dims == ("chain", "draw")
+
+
+def test_a_mean_of_many_runs_scatters_less(model, log_loss, draws):
+    one = model.sample(log_loss, draws, np.random.default_rng(1)) - log_loss
+    hundred = model.sample(log_loss, draws, np.random.default_rng(1), weight=100.0) - log_loss
+    np.testing.assert_allclose(hundred, one / 10, rtol=1e-6, atol=1e-12)

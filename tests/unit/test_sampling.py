@@ -152,10 +152,10 @@ def test_a_refit_gives_what_a_fresh_fit_gives(fitter, quiet, simulate):
 SCRIPT = """
 import sys
 import scaling_bayes as sb
-settings = sb.SamplerSettings(draws=1000, tune=1000, chains=2, progressbar=False)
+settings = sb.SamplerSettings(chains=2, progressbar=False)
 runs = sb.datasets.load_cerebras_gpt()
-fit = sb.fit(runs, sb.laws.Chinchilla(), settings=settings, seed=1, on_failure="warn")
-sys.stdout.buffer.write(fit.draws["alpha_N"].to_numpy().tobytes())
+fit = sb.fit(runs, sb.laws.PurePowerLaw("flops"), settings=settings, seed=1)
+sys.stdout.buffer.write(fit.draws["alpha_C"].to_numpy().tobytes())
 """
 
 
@@ -195,3 +195,17 @@ def monte_carlo(values: xr.DataArray) -> tuple[float, float]:
     import arviz_stats
 
     return float(values.mean()), float(arviz_stats.mcse(values.to_numpy(), method="mean"))
+
+
+@pytest.mark.parametrize(
+    ("law", "message"),
+    [(sb.laws.Chinchilla, "with parentheses"), ("kaplan", "no law"), (None, "no law")],
+)
+def test_what_is_no_law_is_refused(runs, law, message):
+    with pytest.raises(InputError, match=message):
+        sb.fit(runs, law)
+
+
+def test_what_are_no_runs_is_refused(fitter, runs):
+    with pytest.raises(InputError, match=r"DataFrame; give what sb\.read_runs"):
+        fitter.fit(runs.frame)
