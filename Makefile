@@ -53,7 +53,7 @@ demo: $(INSTALLED)
 	$(BIN)/scaling-bayes demo --output-dir demo
 
 test: $(DEVELOPER)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(DEVELOPER)
 	$(BIN)/ruff check .
