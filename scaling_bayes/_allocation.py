@@ -229,6 +229,7 @@ class Allocation:
             ).values
         best = self.recommended
         frame["recommended_n_params"] = best["n_params"].values
+        frame["recommended_tokens"] = best["tokens"].values
         frame["valley_lower"], frame["valley_upper"] = self.valley(tolerance).values
         frame["cost_mean"], frame["cost_p95"] = best["cost_mean"].values, best["cost_p95"].values
         return frame
@@ -255,16 +256,17 @@ def _lines_of(row: Mapping[Hashable, Any], *, with_intervals: bool) -> Iterator[
     for name, (label, shown) in formats.items():
         low, high = shown(row[f"{name}_lower"]), shown(row[f"{name}_upper"])
         yield f"  {label}  {shown(row[name])}" + (f" [{low}, {high}]" if with_intervals else "")
-    size = formats["n_params"][1]
+    size, data = formats["n_params"][1], formats["tokens"][1]
+    low, high = size(row["valley_lower"]), size(row["valley_upper"])
     yield (
-        f"  recommended N {size(row['recommended_n_params'])} (smallest expected loss); expected "
-        f"loss within {DEFAULT_TOLERANCE} nats of it from {size(row['valley_lower'])} to "
-        f"{size(row['valley_upper'])}"
+        f"  recommended N {size(row['recommended_n_params'])}, D {data(row['recommended_tokens'])} "
+        f"(smallest expected loss); expected loss within {DEFAULT_TOLERANCE} nats of it for N "
+        f"from {low} to {high}"
     )
     if with_intervals:
         yield (
-            f"  committing to it costs {row['cost_mean']:.1e} nats on average, "
-            f"{row['cost_p95']:.1e} at the 95th percentile of draws"
+            f"  committing to it costs {row['cost_mean']:.2g} nats on average, "
+            f"{row['cost_p95']:.2g} at the 95th percentile of draws"
         )
 
 

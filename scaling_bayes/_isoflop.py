@@ -11,7 +11,9 @@ from scipy.optimize import elementwise
 from scaling_bayes.errors import NoOptimumError
 from scaling_bayes.laws import Law
 
-GRID_POINTS = 65
+_LEAST_POINTS = 9
+_GRID_STEP = 0.8
+"""Distance in log size between the points of the coarse grid."""
 
 _COMPLEX_STEP = 1e-20
 _ROUNDING = 1e-12
@@ -65,14 +67,15 @@ def minimise(
         If the smallest value of some element lies at an end of the range.
     """
     lower, upper, *rest = np.broadcast_arrays(lower, upper, *args)
-    step = (upper - lower) / (GRID_POINTS - 1)
+    n_points = max(_LEAST_POINTS, int(np.ceil(np.max(upper - lower) / _GRID_STEP)) + 1)
+    step = (upper - lower) / (n_points - 1)
     best = np.full(lower.shape, np.inf)
     place = np.zeros(lower.shape)
-    for i in range(GRID_POINTS):
+    for i in range(n_points):
         value = objective(lower + i * step, *rest)
         better = value < best
         best, place = np.where(better, value, best), np.where(better, i, place)
-    at_end = (place == 0) | (place == GRID_POINTS - 1)
+    at_end = (place == 0) | (place == n_points - 1)
     if at_end.any():
         raise NoOptimumError(
             f"{what} has no compute-optimal model size inside the range searched "

@@ -14,6 +14,9 @@ from scaling_bayes.errors import NoOptimumError
 if TYPE_CHECKING:
     import xarray as xr
 
+_BLOCK = 8
+"""Budgets searched at once; more would only take more memory."""
+
 
 def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     """Return each draw's compute-optimal model size, in closed form where the law has one.
@@ -66,10 +69,15 @@ def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
         p = SimpleNamespace(**dict(zip(law.parameter_names, values, strict=True)))
         return loss_along(law, p, log_n, flops, k)
 
-    log_n = minimise(
-        objective, np.zeros_like(arrays[0]), np.log(arrays[0] / k), tuple(arrays), what=law.name
-    )
-    return budgets.copy(data=np.exp(stationary(objective, log_n, tuple(arrays))))
+    log_n = np.empty(budgets.shape)
+    for start in range(0, budgets.shape[-1], _BLOCK):
+        block = np.s_[..., start : start + _BLOCK]
+        some = tuple(array[block] for array in arrays)
+        lowest = minimise(
+            objective, np.zeros_like(some[0]), np.log(some[0] / k), some, what=law.name
+        )
+        log_n[block] = stationary(objective, lowest, some)
+    return budgets.copy(data=np.exp(log_n))
 
 
 def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:

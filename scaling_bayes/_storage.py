@@ -135,9 +135,9 @@ def _declared[Model: Declared](
     name = stored["name"]
     if given is None:
         default = registry[name]() if name in registry else None
-        if default is None or default.to_dict()["class"] != stored["class"]:
+        if default is None or default.to_dict()["class"] != stored.get("class"):
             raise FileFormatError(
-                f"{path} holds a fit with {role} {name!r} (class {stored['class']}), which "
+                f"{path} holds a fit with {role} {name!r} (class {stored.get('class')}), which "
                 f"scaling_bayes does not ship. Pass it: sb.load(path, {role}=...)."
             )
         priors = {key: Prior.from_dict(value) for key, value in stored["priors"].items()}
@@ -150,7 +150,7 @@ def _declared[Model: Declared](
         return registry[name](priors=changed)
     if given.to_dict() != stored:
         raise FileFormatError(
-            f"{path} holds a fit with {role} {name!r} (class {stored['class']}) and priors "
+            f"{path} holds a fit with {role} {name!r} (class {stored.get('class')}) and priors "
             f"{_words(stored)}; the {role} given is {given.name!r} (class "
             f"{given.to_dict()['class']}) with priors {_words(given.to_dict())}."
         )

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Source, View
+from scaling_bayes.cli._points import beyond_runs, check_sizes
 from scaling_bayes.cli._sources import about, source_named
 
 if TYPE_CHECKING:
@@ -53,16 +55,22 @@ def allocate(
     view: View = DEFAULT_VIEW,
 ) -> None:
     """Allocate compute: the model size and tokens with the lowest loss, for each budget."""
+    import pandas as pd
+
     import scaling_bayes as sb
+    from scaling_bayes._draws import sizes
 
     origin = source_named(source, law)
-    allocation = sb.allocate(origin, flops=list(flops))
+    budgets = sizes("flops", list(flops))
+    check_sizes(pd.DataFrame({"flops": budgets}))
+    allocation = sb.allocate(origin, flops=budgets)
     frame = allocation.to_frame(prob=view.prob, kind=view.interval, tolerance=tolerance)
-    tables = [_optimum(origin, frame), _recommendation(frame, tolerance)]
+    tables = [_optimum(origin, frame), _recommendation(origin, frame, tolerance)]
     words = [
         about(origin, view.interval_in_words),
-        "The recommended N is the one allocation with the smallest expected loss. Its cost is "
-        "what it gives up against the true optimum, in nats per token.",
+        "Recommended is the one allocation with the smallest expected loss. Its cost is what it "
+        "gives up against the true optimum, in nats per token.",
+        *beyond_runs(origin, frame),
     ]
     document = {"source": origin.label, "prob": view.prob, "interval": view.interval}
     if follow is not None:
@@ -114,13 +122,18 @@ def _optimum(source: LawDraws, frame: pd.DataFrame) -> Group:
     )
 
 
-def _recommendation(frame: pd.DataFrame, tolerance: float) -> Group:
+def _recommendation(source: LawDraws, frame: pd.DataFrame, tolerance: float) -> Group:
+    def cost(value: float) -> str:
+        # One set of values knows of no optimum but its own.
+        return "" if isinstance(source, laws.PublishedLaw) else _numbers.cost(value)
+
     return table_of(
         "Recommended",
         [
             "C",
             "N",
-            f"expected loss within\n{tolerance:g} nats of the best",
+            "D",
+            f"N with expected loss within\n{tolerance:g} nats of the best",
             "cost on\naverage",
             "cost at 95th\npercentile",
         ],
@@ -128,10 +141,11 @@ def _recommendation(frame: pd.DataFrame, tolerance: float) -> Group:
             [
                 _numbers.flops(row["flops"]),
                 _numbers.n_params(row["recommended_n_params"]),
+                _numbers.tokens(row["recommended_tokens"]),
                 f"{_numbers.n_params(row['valley_lower'])} to "
                 f"{_numbers.n_params(row['valley_upper'])}",
-                f"{row['cost_mean']:.1e}",
-                f"{row['cost_p95']:.1e}",
+                cost(row["cost_mean"]),
+                cost(row["cost_p95"]),
             ]
             for row in frame.to_dict("records")
         ],
@@ -146,9 +160,9 @@ def _following(followed: LawDraws, frame: pd.DataFrame, view: View) -> Group:
             [
                 _numbers.flops(row["flops"]),
                 _numbers.n_params(row["follow_n_params"]),
-                _numbers.loss(row["loss_given_up"]),
+                _numbers.cost(row["loss_given_up"]),
                 _numbers.bounds(
-                    row["loss_given_up_lower"], row["loss_given_up_upper"], _numbers.loss
+                    row["loss_given_up_lower"], row["loss_given_up_upper"], _numbers.cost
                 ),
             ]
             for row in frame.to_dict("records")

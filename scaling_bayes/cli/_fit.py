@@ -10,10 +10,11 @@ from cyclopts import Parameter
 from scaling_bayes import laws, noise
 from scaling_bayes.cli._answer import note, on_terminal, print_for_people, show
 from scaling_bayes.cli._files import writable
+from scaling_bayes.cli._groups import groups_as_one, naming_groups
 from scaling_bayes.cli._options import DEFAULT_VIEW, SAMPLING, SamplerChoice, View
 from scaling_bayes.cli._sources import law_named, noise_named
 from scaling_bayes.cli._summary import summary_of
-from scaling_bayes.errors import InputError
+from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
 
 EXAMPLES = """\
@@ -71,7 +72,7 @@ def fit(
     seed: Annotated[int, Parameter(group=SAMPLING, help="The same seed gives the same draws.")] = 1,
     sampler: Annotated[SamplerChoice, Parameter(group=SAMPLING, help="Who samples.")] = "nutpie",
     draws: Annotated[int, Parameter(group=SAMPLING, help="Draws kept, per chain.")] = 1000,
-    tune: Annotated[int, Parameter(group=SAMPLING, help="Warm-up draws, per chain.")] = 1000,
+    tune: Annotated[int, Parameter(group=SAMPLING, help="Warm-up draws, per chain.")] = 500,
     chains: Annotated[int, Parameter(group=SAMPLING, help="Independent chains.")] = 4,
     target_accept: Annotated[
         float, Parameter(group=SAMPLING, help="Acceptance that the step size is tuned for.")
@@ -92,22 +93,29 @@ def fit(
         target_accept=target_accept,
         progressbar=on_terminal(),
     )
-    table = sb.read_runs(
-        runs,
-        columns=names,
-        flops_per_param_token=flops_per_param_token,
-        flops_tolerance=flops_tolerance,
-        where=where,
-    )
+    try:
+        table = sb.read_runs(
+            runs,
+            columns=names,
+            flops_per_param_token=flops_per_param_token,
+            flops_tolerance=flops_tolerance,
+            where=where,
+        )
+    except RunsError as error:
+        raise (error if where is None else naming_groups(error, runs, names)) from None
     if not (view.json or view.csv):
         print_for_people(repr(table))
+    for sentence in groups_as_one(table.frame, chosen_law):
+        note(sentence)
     if on_terminal():
         note(f"Compiling and sampling {chosen_law.name} with {sampler} ...")
     fitted = sb.fit(
         table, chosen_law, noise=chosen_noise, sampler=sampler, settings=settings, seed=seed
     )
     show(summary_of(fitted, view), view)
-    if target is not None:
+    if target is None:
+        note("Not saved; add --output fit.nc to keep the fit.")
+    else:
         note(f"Saved to {fitted.save(target)}")
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Seed, Source, View
+from scaling_bayes.cli._points import beyond_runs, check_sizes
 from scaling_bayes.cli._sources import about, source_named
 from scaling_bayes.errors import InputError
 
@@ -88,7 +90,8 @@ def forecast(
     document = {"source": origin.label, "prob": view.prob, "interval": view.interval} | {
         name: records(frame) for name, (_, frame) in parts.items()
     }
-    show(Answer(tables, [about(origin, view.interval_in_words)], frames[0], document), view)
+    words = [about(origin, view.interval_in_words), *beyond_runs(origin, *frames)]
+    show(Answer(tables, words, frames[0], document), view)
 
 
 def _read(path: str | None) -> pd.DataFrame | None:
@@ -122,18 +125,21 @@ def _at_points(
         source, points, **{name: values or None for name, values in given.items()}, seed=seed
     )
     frame = forecast.to_frame(prob=view.prob, kind=view.interval)
+    check_sizes(frame)
     known = [of for of in _OF if f"{of}_lower" in frame]
     if target is not None:
         frame["target"] = target
         for of in known:
             frame[f"{of}_probability_below"] = forecast.probability_below(target, of=of).values
-    return _table(source.label, frame, known, view), frame
+    return _table(source, frame, known, view), frame
 
 
-def _table(label: str, frame: pd.DataFrame, known: list[Of], view: View) -> Group:
+def _table(source: LawDraws, frame: pd.DataFrame, known: list[Of], view: View) -> Group:
     texts = [str(name) for name in frame.select_dtypes(exclude="number")]
     sizes = {name: column for name, column in _COLUMNS.items() if name in frame}
     judged = known if "target" in frame else []
+    certain = isinstance(source, laws.PublishedLaw)
+    heading, judgement = ("below {:g}", _yes_or_no) if certain else ("P(< {:g})", "{:.3f}".format)
 
     def cells(row: dict[Any, Any]) -> list[str]:
         return [
@@ -143,25 +149,30 @@ def _table(label: str, frame: pd.DataFrame, known: list[Of], view: View) -> Grou
                 _numbers.bounds(row[f"{of}_lower"], row[f"{of}_upper"], _numbers.loss)
                 for of in known
             ),
-            *(f"{row[f'{of}_probability_below']:.3f}" for of in judged),
+            *(judgement(row[f"{of}_probability_below"]) for of in judged),
         ]
 
     return table_of(
-        f"Forecast by {label}: loss in nats per token",
+        f"Forecast by {source.label}: loss in nats per token",
         [
             *texts,
             *(heading for heading, _ in sizes.values()),
             *(f"{_OF[of]}\n{view.percent} interval" for of in known),
-            *(f"{_OF[of]}\nP(< {frame['target'].iloc[0]:g})" for of in judged),
+            *(f"{_OF[of]}\n{heading.format(frame['target'].iloc[0])}" for of in judged),
         ],
         [cells(row) for row in frame.to_dict("records")],
     )
+
+
+def _yes_or_no(probability: float) -> str:
+    return "yes" if probability > 0 else "no"
 
 
 def _to_reach(source: LawDraws, targets: list[float], view: View) -> tuple[Group, pd.DataFrame]:
     """Return the compute that losses take, for people and as it is."""
     import scaling_bayes as sb
 
+    certain = isinstance(source, laws.PublishedLaw)
     frame = sb.compute_to_reach(source, targets).to_frame(prob=view.prob, kind=view.interval)
     table = table_of(
         f"Compute at which {source.label} reaches a loss, spent in the best way",
@@ -171,7 +182,7 @@ def _to_reach(source: LawDraws, targets: list[float], view: View) -> tuple[Group
                 f"{row['target']:g}",
                 _numbers.flops(row["flops"]),
                 _numbers.bounds(row["flops_lower"], row["flops_upper"], _numbers.flops),
-                f"{row['probability_never']:.3f}",
+                "" if certain else f"{row['probability_never']:.3f}",
             ]
             for row in frame.to_dict("records")
         ],

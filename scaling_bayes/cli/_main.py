@@ -12,9 +12,11 @@ from cyclopts import App, CycloptsError, Parameter
 from scaling_bayes import __version__
 from scaling_bayes.cli import _allocate, _demo, _fit, _forecast, _plot, _summary
 from scaling_bayes.cli._answer import note
+from scaling_bayes.cli._interrupt import ending_at_once
+from scaling_bayes.cli._remedies import in_options
 from scaling_bayes.errors import ConvergenceError, ScalingBayesError
 
-OK, NOT_CONVERGED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+OK, NOT_CONVERGED, UNUSABLE = 0, 1, 2
 
 HELP = """\
 Scaling laws of training loss as Bayesian inference: fit, forecast, allocate.
@@ -63,12 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 done, 1 not converged, 2 bad usage or input.
+        The exit code: 0 done, 1 not converged, 2 bad usage or input. An interrupt ends the
+        process with 130.
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # pictures go to files; no command opens a window
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        with warnings.catch_warnings():
+        with ending_at_once(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
             app(
                 words,
@@ -80,24 +83,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         return _unusable(error, words)
     except ConvergenceError as error:
-        note(f"error: {error}")
+        note(f"error: {in_options(str(error))}")
         return NOT_CONVERGED
     except BrokenPipeError:
         # Whoever reads has had enough, as in `scaling-bayes fit runs.csv | head -1`. What Python
         # would still flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except SystemExit as error:
+        # What prints the help has met such a reader, and turned that into an exit code of 1.
+        if isinstance(error.__context__, BrokenPipeError):
+            return OK
+        raise
     except (ScalingBayesError, OSError) as error:
         return _unusable(error, words)
-    except KeyboardInterrupt:
-        note("interrupted")
-        return INTERRUPTED
     return OK
 
 
 def _unusable(error: Exception, words: Sequence[str]) -> int:
     command = [word for word in words[:1] if word in app]
-    note(f"error: {error}\nTry: {' '.join(['scaling-bayes', *command, '--help'])}")
+    remedy = " ".join(["scaling-bayes", *command, "--help"])
+    note(f"error: {in_options(str(error))}\nTry: {remedy}")
     return UNUSABLE
 
 

@@ -19,6 +19,11 @@ def loss(value: float) -> str:
     return f"{value:.4f}"
 
 
+def cost(value: float) -> str:
+    """Return a difference of losses in nats per token, which may be too small to show."""
+    return "<0.0001" if 0 < value < 5e-5 else loss(value)
+
+
 def n_params(value: float) -> str:
     """Return a number of parameters."""
     return format_quantity(value, kind="n_params")

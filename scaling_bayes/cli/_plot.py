@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from scaling_bayes.cli._answer import note
 from scaling_bayes.cli._files import replacing, writable
 from scaling_bayes.cli._options import FitFile, OwnLaw
 from scaling_bayes.cli._sources import fit_at
 from scaling_bayes.errors import InputError
+from scaling_bayes.units import Kind as Size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +26,8 @@ EXAMPLES = """\
 Examples
   scaling-bayes plot fit.nc
   scaling-bayes plot fit.nc --kind isoflop --output isoflop.pdf
+  scaling-bayes plot fit.nc --kind isoflop --flops 1e21 --flops 1e22
+  scaling-bayes plot fit.nc --along n_params --prob 0.5
   scaling-bayes plot fit.nc --kind prior-posterior"""
 
 _SUFFIXES = (".png", ".pdf", ".svg")
@@ -47,15 +52,34 @@ def plot(
         str | None,
         Parameter(help="PNG, PDF or SVG file to write; the kind with .png by default."),
     ] = None,
+    along: Annotated[
+        Size | None,
+        Parameter(help="What stands on the x axis of --kind loss."),
+    ] = None,
+    flops: Annotated[
+        tuple[str, ...],
+        Parameter(show_default=False, help="A budget of --kind isoflop; repeat it for several."),
+    ] = (),
+    prob: Annotated[
+        float | None, Parameter(validator=Number(gt=0, lt=1), help="Probability inside the bands.")
+    ] = None,
     law: OwnLaw = None,
 ) -> None:
     """Draw a saved fit."""
-    target = _picture(output or f"{kind.name.lower().replace('_', '-')}.png")
-    fit = fit_at(fit_file, law)
+    target = _picture(output or f"{_option(kind)}.png")
+    asked = {"along": along, "flops": list(flops) or None, "prob": prob}
+    given = {name: value for name, value in asked.items() if value is not None}
 
     from scaling_bayes import plots
 
-    save_picture(getattr(plots, kind.value)(fit), target)
+    draw = getattr(plots, kind.value)
+    for name in given.keys() - inspect.signature(draw).parameters:
+        raise InputError(f"--{name} has no meaning for --kind {_option(kind)}. Leave it out.")
+    save_picture(draw(fit_at(fit_file, law), **given), target)
+
+
+def _option(kind: Kind) -> str:
+    return kind.name.lower().replace("_", "-")
 
 
 def _picture(path: str) -> Path:
@@ -66,10 +90,12 @@ def _picture(path: str) -> Path:
 
 
 def save_picture(axes: Axes | np.ndarray, target: Path) -> None:
-    """Write the figure of some axes to a file, without a display."""
+    """Write the figure of some axes to a file, without a display, and close it."""
+    import matplotlib.pyplot as plt
     import numpy as np
 
     figure = np.ravel(np.asarray(axes, dtype=object))[0].figure
     with replacing(target) as temporary:
         figure.savefig(temporary, dpi=150, bbox_inches="tight")
+    plt.close(figure)
     note(f"Wrote {target}")

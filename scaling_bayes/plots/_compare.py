@@ -22,16 +22,17 @@ from scaling_bayes.plots._bands import (
     known_bands,
 )
 from scaling_bayes.plots._points import (
+    OFF_OPTIMUM,
     OTHER,
     Limits,
     close_to,
     curve_points,
+    follows_optimum,
     grid,
     level_words,
     levels,
     needs_level,
     resolve_along,
-    sizes_read,
 )
 from scaling_bayes.plots._runs import draw_runs, own_runs, run_colour, shown_runs, within_reach
 from scaling_bayes.runs import Runs
@@ -136,7 +137,7 @@ def plot_compare(
             draw_runs(ax, name, close[along], close["loss"], colour=colour, which=which)
     set_size_axis(ax, "x", along)
     set_loss_axis(ax)
-    ax.legend(title=_where(sources, along, level))
+    ax.legend(title=_where(sources, along, level, with_runs=bool(tables)))
     return ax
 
 
@@ -160,10 +161,13 @@ def _common_level(
     return None
 
 
-def _where(sources: Mapping[str, LawDraws], along: Kind, level: float | None) -> str | None:
+def _where(
+    sources: Mapping[str, LawDraws], along: Kind, level: float | None, *, with_runs: bool
+) -> str | None:
     """Return at which N and D the curves are drawn, for the title of the legend."""
     if level is not None:
         return f"at {level_words(OTHER[along], level)}"
-    if any(len(sizes_read(source.law)) > 1 for source in sources.values()):
-        return "laws in N and D: each at its own optimum"
+    if any(follows_optimum(source.law, along) for source in sources.values()):
+        where = "laws in N and D: each at its own optimum"
+        return f"{where};\n{OFF_OPTIMUM}" if with_runs else where
     return None

@@ -24,11 +24,13 @@ from scaling_bayes.plots._bands import (
 from scaling_bayes.plots._colours import LogColours
 from scaling_bayes.plots._points import (
     LETTERS,
+    OFF_OPTIMUM,
     OTHER,
     Limits,
     close_to,
     curve_points,
     curve_words,
+    follows_optimum,
     grid,
     level_words,
     levels,
@@ -129,7 +131,7 @@ def plot_loss(
         add_key(ax, [curve], bands, "C0")
         for name, table in tables.items():
             draw_runs(ax, name, table[along], table["loss"], colour=run_colour(name))
-        ax.legend()
+        ax.legend(title=OFF_OPTIMUM if tables and follows_optimum(law, along) else None)
     set_size_axis(ax, "x", along)
     set_loss_axis(ax)
     return ax

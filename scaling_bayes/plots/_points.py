@@ -26,6 +26,9 @@ LIMITS: dict[Kind, tuple[float, float]] = {
 }
 """What is drawn of a published law where neither runs nor limits are given."""
 
+OFF_OPTIMUM = "runs away from the optimum lie above it"
+"""What the legend says of runs beside a curve of optimal allocations."""
+
 LETTERS: dict[Kind, str] = {"n_params": "N", "tokens": "D", "flops": "C"}
 _UNITS: dict[Kind, str] = {"n_params": "", "tokens": " tokens", "flops": " FLOPs"}
 
@@ -91,6 +94,11 @@ def resolve_along(law: Law, along: Kind | None) -> Kind:
 def needs_level(law: Law, along: Kind) -> bool:
     """Return whether a curve along one size is a curve at a given level of the other."""
     return along != "flops" and len(sizes_read(law)) > 1
+
+
+def follows_optimum(law: Law, along: Kind) -> bool:
+    """Return whether a curve is that of the compute-optimal allocations of a law in N and D."""
+    return along == "flops" and len(sizes_read(law)) > 1
 
 
 def grid(
@@ -226,7 +234,7 @@ def level_words(size: Kind, level: float) -> str:
 
 def curve_words(source: LawDraws, along: Kind) -> str:
     """Return the name of the one curve of a source for a legend."""
-    if along == "flops" and len(sizes_read(source.law)) > 1:
+    if follows_optimum(source.law, along):
         return f"{source.label}, compute-optimal"
     return source.label
 

@@ -37,7 +37,8 @@ def error_of(source: str, row_word: str, problems: Sequence[Problem]) -> RunsErr
 def whole_table(source: str, reason: str, remedy: str) -> RunsError:
     """Return the error of a table that cannot be read at all."""
     problem = Problem(row=None, column=None, value=None, reason=reason, remedy=remedy)
-    return RunsError(f"{source} {reason}. {remedy}.", (problem,))
+    end = "" if remedy.endswith("?") else "."
+    return RunsError(f"{source} {reason}. {remedy}{end}", (problem,))
 
 
 def _place(problem: Problem, row_word: str) -> str:

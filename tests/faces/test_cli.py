@@ -6,27 +6,34 @@ import contextlib
 import inspect
 import io
 import json
+import re
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from rich.console import Console
 
 import scaling_bayes as sb
 from scaling_bayes._allocation import DEFAULT_TOLERANCE
 from scaling_bayes._sampling import SAMPLERS
-from scaling_bayes.cli import _allocate, _fit, main
+from scaling_bayes.cli import _allocate, _fit, _numbers, main
 from scaling_bayes.cli._answer import table_of
 from scaling_bayes.cli._files import replacing
+from scaling_bayes.cli._groups import groups_as_one
 from scaling_bayes.cli._main import app
 from scaling_bayes.cli._options import SamplerChoice
 from scaling_bayes.cli._plot import Kind
+from scaling_bayes.cli._remedies import in_options
 from scaling_bayes.cli._sources import published_laws
 
 PROGRAM = [sys.executable, "-c", "import sys; from scaling_bayes.cli import main; sys.exit(main())"]
@@ -125,6 +132,7 @@ def test_fit_gives_the_numbers_of_the_python_api(fit_ran: tuple[Ran, Path], fitt
     shown = pd.DataFrame(document["parameters"]).set_index("parameter")
     pd.testing.assert_frame_equal(shown, expected.to_frame(), check_exact=True)
     assert "chinchilla fitted to 36 runs." in fit_ran[0].err
+    assert "Not saved" not in fit_ran[0].err
 
 
 def test_saved_fit_holds_the_draws_of_the_python_api(fit_file: Path, fitted: sb.Fit) -> None:
@@ -188,6 +196,18 @@ def test_compute_to_reach_a_loss(fit_file: Path, fitted: sb.Fit) -> None:
     assert "never" in run("forecast", fit_file, "--reach", 1.5).out
 
 
+def test_points_beyond_the_runs_are_called_so(fit_file: Path, fitted: sb.Fit) -> None:
+    largest = fitted.runs.frame["flops"].max()
+    beyond = run("forecast", fit_file, "--n-params", "7B", "--flops", 50 * largest)
+    assert "50 times the largest compute fitted" in " ".join(beyond.out.split())
+    assert "What the intervals mean" in " ".join(beyond.out.split())
+    within = run("forecast", fit_file, "--n-params", "1B", "--flops", largest)
+    assert "Extrapolation" not in within.out
+    assert "Extrapolation" in run("allocate", fit_file, "--flops", 2 * largest, "--json").err
+    assert "Extrapolation" in run("forecast", fit_file, "--reach", 1.9).out
+    assert "Extrapolation" not in run("forecast", HOFFMANN, "--reach", 1.9).out
+
+
 def test_points_and_reach_in_one_document() -> None:
     ran = run("forecast", HOFFMANN, "--flops", 1e22, "--n-params", "7B", "--reach", 2, "--json")
     document = document_of(ran)
@@ -200,6 +220,12 @@ def test_published_law_has_no_intervals() -> None:
     assert "no intervals" in ran.out
     assert "90% interval" not in ran.out
     assert "new run\n" not in ran.out
+    judged = run("forecast", HOFFMANN, "--n-params", "7B", "--tokens", "1T", "--target", 2.1)
+    assert "below 2.1" in judged.out
+    assert "yes" in judged.out
+    assert "1.000" not in judged.out
+    assert "P(never)" not in run("forecast", HOFFMANN, "--reach", 2).out
+    assert "cost" not in run("allocate", HOFFMANN, "--flops", 1e22).out.partition("Its cost")[0]
     without_prefix = run("forecast", "hoffmann2022", "--n-params", "70B", "--tokens", "1.4T")
     assert without_prefix == ran
 
@@ -214,6 +240,8 @@ def test_allocate_gives_the_numbers_of_the_python_api(fit_file: Path, fitted: sb
     frame = allocation.to_frame(tolerance=0.002)
     for column in frame:
         assert [row[column] for row in rows] == frame[column].tolist()
+    best = allocation.recommended
+    assert [row["recommended_tokens"] for row in rows] == best["tokens"].values.tolist()
     followed = sb.allocate(published_laws()["kaplan2020"], flops=[1e22, 5.88e23]).recommended
     given_up = allocation.loss_given_up(followed["n_params"].values)
     np.testing.assert_allclose(
@@ -225,6 +253,7 @@ def test_allocate_gives_the_numbers_of_the_python_api(fit_file: Path, fitted: sb
 def test_allocate_for_people(fit_file: Path) -> None:
     ran = run("allocate", fit_file, "--flops", "5.88e23", "--follow", "kaplan2020")
     assert ran.code == 0
+    assert not re.search(r"\de-\d", ran.out)
     for words in ("N*", "D*/N*", "Recommended", "0.001 nats", "kaplan2020", "90% equal-tailed"):
         assert words in ran.out
 
@@ -236,7 +265,45 @@ def test_every_kind_of_plot_writes_a_picture(kind: Kind, fit_file: Path, tmp_pat
     ran = run("plot", fit_file, "--kind", option, "--output", picture)
     assert ran.code == 0, ran.err
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert not plt.get_fignums()
     assert list(tmp_path.iterdir()) == [picture]
+
+
+def test_plot_passes_on_what_a_kind_knows(
+    fit_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = {}
+
+    def plot_isoflop(fit: sb.Fit, *, flops: object = None, prob: float = 0.9) -> Axes:
+        drawn.update(n_runs=len(fit.runs), flops=flops, prob=prob)
+        return Figure().subplots()
+
+    monkeypatch.setattr("scaling_bayes.plots.plot_isoflop", plot_isoflop)
+    picture = tmp_path / "picture.png"
+    options = ("--flops", "1e20", "--flops", "1e21", "--prob", 0.5, "--output", picture)
+    assert run("plot", fit_file, "--kind", "isoflop", *options).code == 0
+    assert drawn == {"n_runs": 36, "flops": ["1e20", "1e21"], "prob": 0.5}
+    assert run("plot", fit_file, "--along", "n_params", "--output", picture).code == 0
+
+
+def test_groups_fitted_as_one_law_are_named(runs_csv: Path) -> None:
+    frame = sb.read_runs(
+        pd.read_csv(runs_csv).assign(group=["it's"] * 30 + ["dense"] * 6), where="loss < 9"
+    ).frame
+    (sentence,) = groups_as_one(frame, sb.laws.Chinchilla())
+    assert sentence.startswith("2 groups (it's 30, dense 6) are fitted as one law")
+    query = sentence.partition('--where "')[2].removesuffix('".')
+    assert len(frame.query(query)) == 30
+    assert not groups_as_one(frame[frame["group"] == "dense"], sb.laws.Chinchilla())
+    assert not groups_as_one(frame.drop(columns="group"), sb.laws.Chinchilla())
+
+
+def test_query_that_keeps_nothing_names_the_groups(runs_csv: Path, tmp_path: Path) -> None:
+    table = tmp_path / "runs.csv"
+    pd.read_csv(runs_csv).assign(kind=["dense"] * 30 + ["sparse"] * 6).to_csv(table, index=False)
+    ran = run("fit", table, "--column", "group=kind", "--where", "group == 'nope'")
+    assert ran.code == 2
+    assert "The groups are dense 30, sparse 6." in ran.err
 
 
 @pytest.mark.slow
@@ -335,9 +402,11 @@ def test_no_convergence_exits_with_1_and_writes_nothing(tmp_path: Path) -> None:
         (["plot", "nowhere.nc"], "nowhere.nc"),
         (["plot", "nowhere.nc", "--output", "picture"], ".png"),
         (["plot", "nowhere.nc", "--kind", "pie"], "isoflop"),
+        (["plot", "nowhere.nc", "--flops", "1e21"], "--flops has no meaning for --kind loss"),
         (["forecast", HOFFMANN], "--reach"),
         (["forecast", "published:nobody2030", "--flops", "1e22"], "hoffmann2022"),
         (["forecast", HOFFMANN, "--n-params", "7X", "--tokens", "1T"], "7X"),
+        (["forecast", HOFFMANN, "--n-params", "7", "--tokens", "1T"], "'7B'"),
         (["forecast", HOFFMANN, "--points", "{runs}", "--flops", "1e22"], "not both"),
         (["forecast", HOFFMANN, "--points", "nowhere.csv"], "nowhere.csv"),
         (["forecast", HOFFMANN, "--points", "{runs}", "--reach", "2", "--csv"], "one table"),
@@ -345,6 +414,7 @@ def test_no_convergence_exits_with_1_and_writes_nothing(tmp_path: Path) -> None:
         (["forecast", HOFFMANN, "--reach", "2", "--target", "2"], "--target"),
         (["allocate", HOFFMANN], "--flops"),
         (["allocate", HOFFMANN, "--flops", "1e22 FLOP/s"], "rate"),
+        (["allocate", HOFFMANN, "--flops", "5"], "flops = 5 is too few FLOPs"),
         (["allocate", HOFFMANN, "--flops", "1e22", "--tolerance", "0"], "tolerance"),
         (["allocate", HOFFMANN, "--flops", "1e22", "--follow", "nobody"], "nobody"),
         (["allocate", "published:kaplan2020-flops", "--flops", "1e22"], "optimal"),
@@ -382,6 +452,71 @@ def test_a_reader_that_stops_reading_is_no_error() -> None:
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_help_that_is_cut_short_is_no_error() -> None:
+    code = (
+        "import os, sys; read, write = os.pipe(); os.close(read); os.dup2(write, 1); "
+        "from scaling_bayes.cli import main; sys.exit(main(['fit', '--help']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_interrupt_in_a_callback_of_the_compiler_ends_the_process() -> None:
+    """There, an exception would be dropped, and the command would go on."""
+    code = """
+import ctypes, os, signal, sys
+from scaling_bayes.cli import _main
+
+def interrupted(*_, **__):
+    ctypes.CFUNCTYPE(None)(lambda: os.kill(os.getpid(), signal.SIGINT))()
+    print("went on")
+
+_main.app = interrupted
+sys.exit(_main.main([]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\ninterrupted\n")
+
+
+def test_handler_of_interrupts_is_given_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    run("forecast", "nowhere.nc", "--flops", 1)
+    run("--version")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    ("python", "option"),
+    [
+        (
+            'To leave rows out: read_runs(..., where="index not in [2]").',
+            'To leave rows out: --where "index not in [2]".',
+        ),
+        (
+            'by other names, pass columns={"loss": "val loss", "tokens": "D"}.',
+            'by other names, give --column loss="val loss" --column tokens=D.',
+        ),
+        ("Pass it: sb.load(path, law=...).", "Name it: --law my_laws.py:MyLaw."),
+        ('More draws. To look at the draws all the same, pass on_failure="warn".', "More draws."),
+        ("... and 3 more (3 in loss): see the error's .problems.", "... and 3 more (3 in loss)."),
+    ],
+)
+def test_remedies_are_options(python: str, option: str) -> None:
+    assert in_options(python) == option
+
+
+def test_errors_of_the_core_give_options(tmp_path: Path, runs_csv: Path) -> None:
+    table = tmp_path / "bad.csv"
+    pd.read_csv(runs_csv).assign(loss=lambda runs: runs["loss"].where(runs.index > 0, -1)).to_csv(
+        table, index=False
+    )
+    assert '--where "index not in [2]"' in run("fit", table).err
+    pd.read_csv(runs_csv).rename(columns={"loss": "val_loss"}).to_csv(table, index=False)
+    assert "--column loss=val_loss" in run("fit", table).err
 
 
 def test_help_lists_commands_and_exit_codes() -> None:
@@ -453,6 +588,11 @@ def test_table_on_a_narrow_terminal_keeps_every_digit() -> None:
     digits = [letter for letter in text if letter.isdigit()]
     assert "…" not in text
     assert "".join(digits) == "123456789234567891"
+
+
+def test_costs_are_decimals() -> None:
+    shown = [_numbers.cost(value) for value in (0.0, 1e-9, 9e-5, 0.0046, 0.12345)]
+    assert shown == ["0.0000", "<0.0001", "0.0001", "0.0046", "0.1235"]
 
 
 def test_file_is_replaced_only_when_it_is_whole(tmp_path: Path) -> None:

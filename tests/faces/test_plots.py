@@ -20,6 +20,7 @@ from scaling_bayes.errors import InputError
 
 HOFFMANN = sb.laws.Chinchilla.published["hoffmann2022"]
 KAPLAN_C = sb.laws.PurePowerLaw.published["kaplan2020-flops"]
+OFF_OPTIMUM = "runs away from the optimum lie above it"
 MEAN_CURVE = "the mean curve, 90% equal-tailed interval"
 NEW_RUN = "a new run, 90% equal-tailed interval"
 
@@ -120,6 +121,7 @@ def test_loss_along_compute_follows_the_recommended_allocation(fit: sb.Fit, ax: 
     np.testing.assert_allclose([lower, upper], there.interval(of="mean_curve", kind="hdi"))
     assert "chinchilla, compute-optimal" in legend_of(ax)
     assert "the mean curve, 90% HDI" in legend_of(ax)
+    assert ax.get_legend().get_title().get_text() == OFF_OPTIMUM
 
 
 def test_loss_band_of_a_new_run_is_smooth(fit: sb.Fit, ax: Axes) -> None:
@@ -141,6 +143,7 @@ def test_loss_says_what_is_drawn(fit_in_compute: sb.Fit, ax: Axes) -> None:
         "fitted runs (6)",
         "held-out runs (1)",
     ]
+    assert ax.get_legend().get_title().get_text() == ""
     assert ax.get_xlabel() == "training compute C (FLOPs)"
     assert ax.get_ylabel() == "loss (nats per token)"
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
@@ -370,7 +373,8 @@ def test_compare_mixes_laws_in_compute_with_laws_in_both_sizes(
     fit: sb.Fit, fit_in_compute: sb.Fit, ax: Axes
 ) -> None:
     plots.plot_compare({"both": fit, "compute": fit_in_compute, "kaplan": KAPLAN_C}, ax=ax)
-    assert ax.get_legend().get_title().get_text() == "laws in N and D: each at its own optimum"
+    title = ax.get_legend().get_title().get_text()
+    assert title == f"laws in N and D: each at its own optimum;\n{OFF_OPTIMUM}"
     assert "fitted runs (27)" in legend_of(ax)
 
 
