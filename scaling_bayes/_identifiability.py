@@ -15,6 +15,10 @@ LEAST_RANGE = 1.5
 """Largest over smallest size, below which a term cannot be told from a constant."""
 SAFE_RANGE = 5.0
 """Largest over smallest size, below which an exponent rests on its prior."""
+LEAST_LEVELS = 3
+"""Distinct sizes that exponent, scale and irreducible loss need between them."""
+SAME_SIZE = 0.01
+"""How far above the smallest size of a level, in logs, a size still counts as the same."""
 MOST_CORRELATION = 0.99
 """Correlation of two log sizes, beyond which their terms cannot be told apart."""
 
@@ -32,12 +36,14 @@ def check_identifiable(runs: Runs, law: Law) -> None:
     Raises
     ------
     IdentifiabilityError
-        If there are fewer runs than parameters of the law, or a size hardly varies.
+        If there are fewer runs than parameters of the law, or fewer distinct sizes of runs
+        (repetitions with another seed tell of the noise, not of the law), or a size hardly varies.
 
     Warns
     -----
     IdentifiabilityWarning
-        If a size varies little, or two sizes vary together.
+        If a size varies little, or takes only two values and the law has an irreducible loss,
+        or two sizes vary together.
     """
     if len(runs) < len(law.parameters):
         raise IdentifiabilityError(
@@ -46,6 +52,13 @@ def check_identifiable(runs: Runs, law: Law) -> None:
             "parameters."
         )
     columns = runs.covariates(law.covariates)
+    n_distinct = _n_distinct(*columns.values())
+    if n_distinct < len(law.parameters):
+        raise IdentifiabilityError(
+            f"{runs.source} holds {n_distinct} distinct sizes in {', '.join(columns)}, and "
+            f"{law.name} has {len(law.parameters)} parameters ({', '.join(law.parameter_names)}). "
+            "Add runs of other sizes, or take a law with fewer parameters."
+        )
     for name, values in columns.items():
         ratio = values.max() / values.min()
         if ratio < LEAST_RANGE:
@@ -61,6 +74,17 @@ def check_identifiable(runs: Runs, law: Law) -> None:
                 IdentifiabilityWarning,
                 stacklevel=3,
             )
+        # Two values give the slope of a pure power law; a floor below it takes a third. A warning,
+        # as where two sizes vary together: the prior still makes the posterior proper.
+        n_levels = _n_distinct(values)
+        if n_levels < LEAST_LEVELS and "L_inf" in law.parameter_names:
+            warnings.warn(
+                f"{name} takes only {n_levels} distinct values in {runs.source}: "
+                f"{_parameters_of(law, name)} can be told from L_inf only by their priors. Add "
+                f"runs with other {name}.",
+                IdentifiabilityWarning,
+                stacklevel=3,
+            )
     for first, second in combinations(columns, 2):
         correlation = np.corrcoef(np.log(columns[first]), np.log(columns[second]))[0, 1]
         if abs(correlation) > MOST_CORRELATION:
@@ -72,6 +96,20 @@ def check_identifiable(runs: Runs, law: Law) -> None:
                 IdentifiabilityWarning,
                 stacklevel=3,
             )
+
+
+def _n_distinct(*columns: np.ndarray) -> int:
+    """Return the number of distinct rows of sizes."""
+    return len(np.unique(np.column_stack([_levels(column) for column in columns]), axis=0))
+
+
+def _levels(column: np.ndarray) -> np.ndarray:
+    """Return the number of the level that each size is at, of shape (run,)."""
+    starts: list[float] = []
+    for log_size in np.unique(np.log(column)):
+        if not starts or log_size - starts[-1] > SAME_SIZE:
+            starts.append(log_size)
+    return np.searchsorted(starts, np.log(column), side="right")
 
 
 def _parameters_of(law: Law, covariate: str) -> str:

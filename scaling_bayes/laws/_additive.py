@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scaling_bayes.laws._base import exponent, irreducible_loss, scale
+from scaling_bayes.laws._base import exponent, scale
+from scaling_bayes.laws._chinchilla import Chinchilla
 from scaling_bayes.laws._power_sum import PowerSum, Term
 
 
@@ -18,16 +19,26 @@ class Additive(PowerSum):
 
     name = "additive"
     parameters = (
-        irreducible_loss(),
-        exponent("alpha_N", r"\alpha_N", "model size"),
-        exponent("alpha_D", r"\alpha_D", "tokens"),
-        exponent("alpha_C", r"\alpha_C", "compute", median=0.17),
-        scale("N_c", "N_c", "parameters", median=1e8),
-        scale("D_c", "D_c", "tokens", median=1e9),
-        scale("C_c", "C_c", "FLOPs", median=1e17, spread=4.0),
+        *Chinchilla.parameters,
+        exponent(
+            "alpha_C",
+            r"\alpha_C",
+            "compute",
+            median=0.17,
+            reason="no published fit has this term; half of the exponents of N and D, as both "
+            "grow about as the root of C",
+        ),
+        scale(
+            "C_c",
+            "C_c",
+            "FLOPs",
+            median=1e17,
+            spread=4.0,
+            reason="no published fit has this term; near 6 N_c D_c at their medians, and one "
+            "standard deviation is a factor of 55",
+        ),
     )
     terms = (
-        Term("n_params", scale="N_c", exponent="alpha_N", coefficient="A"),
-        Term("tokens", scale="D_c", exponent="alpha_D", coefficient="B"),
+        *Chinchilla.terms,
         Term("flops", scale="C_c", exponent="alpha_C", coefficient="K"),
     )

@@ -45,6 +45,10 @@ class Law(Declared, ABC):
             def loss(self, p, x):
                 return p.L_inf + np.log1p((p.C_c / x.flops) ** p.alpha_C)
 
+    Its compute-optimal allocation is found numerically, unless it gives a closed form in
+    `optimal_n_params`. A subclass of `PowerSum` has one, which is that of its terms; if it
+    overrides `loss`, its optimum is found numerically too.
+
     Attributes
     ----------
     name : str
@@ -110,7 +114,9 @@ class Law(Declared, ABC):
         return f"{type(self).__name__}()"
 
 
-def irreducible_loss(median: float = 1.7, spread: float = 0.5) -> Parameter:
+def irreducible_loss(
+    median: float = 1.7, spread: float = 0.5, *, reason: str | None = None
+) -> Parameter:
     """Return the parameter L_inf, the loss that no size and no data remove.
 
     Parameters
@@ -119,6 +125,8 @@ def irreducible_loss(median: float = 1.7, spread: float = 0.5) -> Parameter:
         Prior median in nats per token.
     spread : float
         Prior standard deviation of its logarithm.
+    reason : str, optional
+        Why that prior, in a line; by default that it is weakly informative, and how wide.
     """
     return Parameter(
         "L_inf",
@@ -126,13 +134,18 @@ def irreducible_loss(median: float = 1.7, spread: float = 0.5) -> Parameter:
         "nats",
         "irreducible loss",
         Prior("LogNormal", mu=log(median), sigma=spread),
-        "published fits on web text lie between 1.5 and 2 nats per token; wide enough for "
-        "other vocabularies and for bytes",
+        reason or _weakly_informative(spread),
     )
 
 
 def exponent(
-    name: str, symbol: str, of: str, *, median: float = 0.35, spread: float = 0.4
+    name: str,
+    symbol: str,
+    of: str,
+    *,
+    median: float = 0.35,
+    spread: float = 0.4,
+    reason: str | None = None,
 ) -> Parameter:
     """Return the exponent of a power-law term.
 
@@ -144,6 +157,8 @@ def exponent(
         What the term falls with, in words.
     median, spread : float
         Prior median, and prior standard deviation of the logarithm.
+    reason : str, optional
+        Why that prior, in a line; by default that it is weakly informative, and how wide.
     """
     return Parameter(
         name,
@@ -151,26 +166,40 @@ def exponent(
         "1",
         f"exponent of {of}",
         Prior("LogNormal", mu=log(median), sigma=spread),
-        f"published exponents of such a term scatter around {median:g} within a factor of two",
+        reason or _weakly_informative(spread),
     )
 
 
-def scale(name: str, symbol: str, unit: str, *, median: float, spread: float = 3.0) -> Parameter:
+def scale(
+    name: str,
+    symbol: str,
+    unit: str,
+    *,
+    median: float,
+    spread: float = 3.0,
+    reason: str | None = None,
+) -> Parameter:
     """Return the characteristic scale of a power-law term: the size at which it is 1.
 
     Parameters
     ----------
     name, symbol, unit : str
-        Name in tables, symbol in LaTeX, and unit.
+        Name in tables, symbol in LaTeX, and unit, such as ``"tokens"``.
     median, spread : float
         Prior median in `unit`, and prior standard deviation of the natural logarithm.
+    reason : str, optional
+        Why that prior, in a line; by default that it is weakly informative, and how wide.
     """
     return Parameter(
         name,
         symbol,
         unit,
-        "size at which the term is 1",
+        f"{'size' if unit in ('', '1') else unit} at which its term is 1",
         Prior("LogNormal", mu=log(median), sigma=spread),
-        f"order of magnitude of published fits; one standard deviation is a factor of "
-        f"{exp(spread):.0f}",
+        reason or _weakly_informative(spread),
     )
+
+
+def _weakly_informative(spread: float) -> str:
+    """Return the width of a LogNormal prior in words, which holds whatever its median."""
+    return f"weakly informative: one standard deviation is a factor of {exp(spread):.2g} either way"

@@ -25,11 +25,40 @@ class Chinchilla(PowerSum):
     name = "chinchilla"
     citation = HOFFMANN_2022
     parameters = (
-        irreducible_loss(),
-        exponent("alpha_N", r"\alpha_N", "model size"),
-        exponent("alpha_D", r"\alpha_D", "tokens"),
-        scale("N_c", "N_c", "parameters", median=1e8),
-        scale("D_c", "D_c", "tokens", median=1e9),
+        irreducible_loss(
+            reason="Hoffmann 2022 and Besiroglu 2024 find 1.69 and 1.82 on web text; wide enough "
+            "for other vocabularies and for bytes",
+        ),
+        exponent(
+            "alpha_N",
+            r"\alpha_N",
+            "model size",
+            reason="Hoffmann 2022 and Besiroglu 2024 find 0.34 and 0.35; one standard deviation "
+            "is a factor of 1.5",
+        ),
+        exponent(
+            "alpha_D",
+            r"\alpha_D",
+            "tokens",
+            reason="Hoffmann 2022 and Besiroglu 2024 find 0.28 and 0.37; one standard deviation "
+            "is a factor of 1.5",
+        ),
+        scale(
+            "N_c",
+            "N_c",
+            "parameters",
+            median=1e8,
+            reason="Hoffmann 2022 and Besiroglu 2024 imply 4.7e7 and 5.2e7; one standard "
+            "deviation is a factor of 20",
+        ),
+        scale(
+            "D_c",
+            "D_c",
+            "tokens",
+            median=1e9,
+            reason="Hoffmann 2022 and Besiroglu 2024 imply 2.2e9 and 1.2e9; one standard "
+            "deviation is a factor of 20",
+        ),
     )
     terms = (
         Term("n_params", scale="N_c", exponent="alpha_N", coefficient="A"),

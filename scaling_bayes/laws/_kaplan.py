@@ -22,10 +22,40 @@ class Kaplan(PowerSum):
     name = "kaplan"
     citation = KAPLAN_2020
     parameters = (
-        exponent("alpha_N", r"\alpha_N", "model size", median=0.08, spread=0.6),
-        exponent("alpha_D", r"\alpha_D", "tokens", median=0.1, spread=0.6),
-        scale("N_c", "N_c", "parameters", median=8e13, spread=6.0),
-        scale("D_c", "D_c", "tokens", median=3e13, spread=6.0),
+        exponent(
+            "alpha_N",
+            r"\alpha_N",
+            "model size",
+            median=0.08,
+            spread=0.6,
+            reason="Kaplan 2020 finds 0.076; one standard deviation is a factor of 1.8",
+        ),
+        exponent(
+            "alpha_D",
+            r"\alpha_D",
+            "tokens",
+            median=0.1,
+            spread=0.6,
+            reason="Kaplan 2020 finds 0.103; one standard deviation is a factor of 1.8",
+        ),
+        scale(
+            "N_c",
+            "N_c",
+            "parameters",
+            median=8e13,
+            spread=6.0,
+            reason="Kaplan 2020 finds 6.4e13; it depends on the vocabulary, so one standard "
+            "deviation is a factor of 400",
+        ),
+        scale(
+            "D_c",
+            "D_c",
+            "tokens",
+            median=3e13,
+            spread=6.0,
+            reason="Kaplan 2020 finds 1.8e13; it depends on the vocabulary, so one standard "
+            "deviation is a factor of 400",
+        ),
     )
     terms = (
         Term("n_params", scale="N_c", exponent="alpha_N", coefficient="A"),

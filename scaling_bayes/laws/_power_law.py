@@ -24,15 +24,56 @@ class _Size:
     words: str
     unit: str
     exponent: float
+    exponent_reason: str
     scale: float
+    scale_reason: str
+    exponent_in_kaplan: float
     scale_without_floor: float
+    scale_in_kaplan: float
     spread_without_floor: float
 
 
 _SIZES: dict[str, _Size] = {
-    "n_params": _Size("N", "model size", "parameters", 0.35, 1e8, 8e13, 6.0),
-    "tokens": _Size("D", "tokens", "tokens", 0.35, 1e9, 5e13, 6.0),
-    "flops": _Size("C", "compute", "FLOPs", 0.17, 1e19, 3e28, 12.0),
+    "n_params": _Size(
+        letter="N",
+        words="model size",
+        unit="parameters",
+        exponent=0.35,
+        exponent_reason="the N term of published fits of Chinchilla's law has 0.34 and 0.35",
+        scale=1e8,
+        scale_reason="that of the N term of published fits of Chinchilla's law is near 5e7",
+        exponent_in_kaplan=0.076,
+        scale_without_floor=8e13,
+        scale_in_kaplan=8.8e13,
+        spread_without_floor=6.0,
+    ),
+    "tokens": _Size(
+        letter="D",
+        words="tokens",
+        unit="tokens",
+        exponent=0.35,
+        exponent_reason="the D term of published fits of Chinchilla's law has 0.28 and 0.37",
+        scale=1e9,
+        scale_reason="that of the D term of published fits of Chinchilla's law is 1e9 to 2e9",
+        exponent_in_kaplan=0.095,
+        scale_without_floor=5e13,
+        scale_in_kaplan=5.4e13,
+        spread_without_floor=6.0,
+    ),
+    "flops": _Size(
+        letter="C",
+        words="compute",
+        unit="FLOPs",
+        exponent=0.17,
+        exponent_reason="published fits of Chinchilla's law imply 0.15 and 0.18 at the optimum",
+        scale=1e19,
+        scale_reason="published fits of Chinchilla's law, at their optimum, lie one nat above "
+        "the floor between 1e19 and 1e20",
+        exponent_in_kaplan=0.050,
+        scale_without_floor=3e28,
+        scale_in_kaplan=3.1e8 * PF_DAY,
+        spread_without_floor=12.0,
+    ),
 }
 
 
@@ -71,9 +112,25 @@ class PowerLaw(PowerSum):
         letter = size.letter
         self.name = f"power-{letter.lower()}"
         self.parameters = (
-            irreducible_loss(),
-            exponent(f"alpha_{letter}", rf"\alpha_{letter}", size.words, median=size.exponent),
-            scale(f"{letter}_c", f"{letter}_c", size.unit, median=size.scale, spread=4.0),
+            irreducible_loss(
+                reason="published fits of Chinchilla's law find 1.69 and 1.82 on web text; wide "
+                "enough for other vocabularies and for bytes",
+            ),
+            exponent(
+                f"alpha_{letter}",
+                rf"\alpha_{letter}",
+                size.words,
+                median=size.exponent,
+                reason=size.exponent_reason,
+            ),
+            scale(
+                f"{letter}_c",
+                f"{letter}_c",
+                size.unit,
+                median=size.scale,
+                spread=4.0,
+                reason=f"{size.scale_reason}; one standard deviation is a factor of 55",
+            ),
         )
         self.terms = (_term(letter, covariate),)
         super().__init__(priors=priors)
@@ -105,33 +162,47 @@ class PurePowerLaw(PowerSum):
         letter = size.letter
         self.name = f"pure-power-{letter.lower()}"
         self.parameters = (
-            exponent(f"alpha_{letter}", rf"\alpha_{letter}", size.words, median=0.075, spread=0.6),
+            exponent(
+                f"alpha_{letter}",
+                rf"\alpha_{letter}",
+                size.words,
+                median=0.075,
+                spread=0.6,
+                reason=f"Kaplan 2020 finds {size.exponent_in_kaplan:.3f}; one standard deviation "
+                "is a factor of 1.8",
+            ),
             scale(
                 f"{letter}_c",
                 f"{letter}_c",
                 size.unit,
                 median=size.scale_without_floor,
                 spread=size.spread_without_floor,
+                reason=f"Kaplan 2020 finds {size.scale_in_kaplan:.1e}; it depends on the "
+                "vocabulary and moves far with the exponent",
             ),
         )
         self.terms = (_term(letter, covariate),)
         super().__init__(priors=priors)
 
 
+def _in_kaplan(covariate: Covariate, note: str) -> PublishedLaw:
+    size = _SIZES[covariate]
+    law = PurePowerLaw(covariate)
+    values = (size.exponent_in_kaplan, size.scale_in_kaplan)
+    return PublishedLaw(
+        f"kaplan2020-{covariate}",
+        law,
+        dict(zip(law.parameter_names, values, strict=True)),
+        KAPLAN_2020,
+        note,
+    )
+
+
 PurePowerLaw.published = {
     published.label: published
     for published in (
-        PublishedLaw(
-            f"kaplan2020-{law.terms[0].covariate}",
-            law,
-            dict(zip(law.parameter_names, values, strict=True)),
-            KAPLAN_2020,
-            note,
-        )
-        for law, values, note in (
-            (PurePowerLaw("n_params"), (0.076, 8.8e13), "N without embeddings"),
-            (PurePowerLaw("tokens"), (0.095, 5.4e13), "models stopped early"),
-            (PurePowerLaw("flops"), (0.050, 3.1e8 * PF_DAY), "compute allocated optimally"),
-        )
+        _in_kaplan("n_params", "N without embeddings"),
+        _in_kaplan("tokens", "models stopped early"),
+        _in_kaplan("flops", "compute allocated optimally"),
     )
 }

@@ -16,6 +16,15 @@ def blocks(page: Path) -> list[str]:
     return BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
+RUNS = """\
+n_params,tokens,loss,val_loss,group
+70M,2B,3.7,3.8,dense
+400M,20B,2.9,3.0,dense
+1B,20B,2.7,2.8,wide
+"""
+"""The table that the pages call runs.csv."""
+
+
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem
@@ -23,6 +32,7 @@ def blocks(page: Path) -> list[str]:
 def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    (tmp_path / "runs.csv").write_text(RUNS, encoding="utf-8")
     namespace: dict[str, object] = {"__name__": page.stem}
     for number, block in enumerate(blocks(page), start=1):
         exec(compile(block, f"{page.name}, example {number}", "exec"), namespace)

@@ -37,6 +37,46 @@ def test_fewer_runs_than_parameters_are_refused(law):
         check_identifiable(few, law)
 
 
+def test_repetitions_of_two_sizes_are_not_twenty_sizes():
+    runs = sweep(np.repeat([1e8, 1e9], 10), np.geomspace(1e9, 1e11, 20))
+    with pytest.raises(
+        IdentifiabilityError,
+        match=r"holds 2 distinct sizes in n_params, .*3 parameters \(L_inf, alpha_N, N_c\)",
+    ):
+        check_identifiable(runs, sb.laws.PowerLaw("n_params"))
+    check_identifiable(runs, sb.laws.PurePowerLaw("n_params"))
+
+
+def test_sizes_that_differ_by_a_rounding_are_one():
+    rng = np.random.default_rng(5)
+    n_params = np.repeat([1e8, 1e9], 10) * rng.uniform(0.9999, 1.0001, 20)
+    with pytest.raises(IdentifiabilityError, match="2 distinct sizes"):
+        check_identifiable(sweep(n_params, np.full(20, 1e10)), sb.laws.PowerLaw("n_params"))
+
+
+def test_sizes_that_lie_close_all_along_a_wide_range_are_many():
+    dense = np.geomspace(1e8, 1e10, 1000)
+    check_identifiable(sweep(dense, np.full(1000, 1e10)), sb.laws.PowerLaw("n_params"))
+
+
+def test_repetitions_of_four_pairs_are_refused_for_five_parameters():
+    runs = sweep(np.tile([1e8, 1e8, 1e9, 1e9], 5), np.tile([1e9, 1e11, 1e9, 1e11], 5))
+    with pytest.raises(IdentifiabilityError, match="4 distinct sizes in n_params, tokens"):
+        check_identifiable(runs, sb.laws.Chinchilla())
+
+
+def test_two_values_of_a_size_are_warned_of_where_there_is_a_floor():
+    runs = sweep(np.resize([1e8, 1e9], 12), np.geomspace(1e9, 1e11, 12))
+    with pytest.warns(
+        IdentifiabilityWarning,
+        match=r"n_params takes only 2 distinct values.*alpha_N and N_c can be told from L_inf only",
+    ):
+        check_identifiable(runs, sb.laws.Chinchilla())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_identifiable(runs, sb.laws.Kaplan())
+
+
 @pytest.mark.parametrize(
     ("n_params", "tokens", "message"),
     [
