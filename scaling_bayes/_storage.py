@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes import laws, noise
+from scaling_bayes._atomic import replacing
 from scaling_bayes._version import __version__
 from scaling_bayes.errors import FileFormatError, InputError
 from scaling_bayes.laws import Law
@@ -58,17 +57,14 @@ def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: R
         "noise": json.dumps(noise.to_dict()),
         "runs": json.dumps(_runs_to_dict(runs)),
     }
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
-        described.to_netcdf(temporary, engine="h5netcdf")
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            described.to_netcdf(temporary, engine="h5netcdf")
     except OSError as error:
         raise InputError(
             f"{path} cannot be written: {error}. Give a file in a folder that you may write to, "
             "and look for room on the disk."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read(

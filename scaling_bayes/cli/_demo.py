@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 Examples
   scaling-bayes demo
-  scaling-bayes demo --output-dir /tmp/demo"""
+  scaling-bayes demo --output-dir results"""
 
 _INTRODUCTION = (
     "Seven published models, Cerebras-GPT (Dey et al. 2023), with their loss on the test set of "

@@ -1,10 +1,7 @@
-"""Files that appear only when they are whole."""
+"""Where a command may write."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from scaling_bayes.errors import InputError
@@ -24,14 +21,3 @@ def writable(path: str) -> Path:
     if not target.parent.is_dir():
         raise InputError(f"--output {target}: there is no folder {target.parent}; make it first.")
     return target
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give the path of a temporary file, which takes the place of `path` at the end."""
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from scaling_bayes._atomic import replacing
 from scaling_bayes.cli._answer import note
-from scaling_bayes.cli._files import replacing, writable
+from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import FitFile, OwnLaw
 from scaling_bayes.cli._sources import fit_at
 from scaling_bayes.errors import InputError

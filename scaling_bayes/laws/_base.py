@@ -31,6 +31,10 @@ class Citation:
 class Law(Declared, ABC):
     r"""A law of training loss: parameters with priors, covariates, a formula, a citation.
 
+    The compute-optimal allocation of a law is found numerically, unless it gives a closed form in
+    `optimal_n_params`. A subclass of `PowerSum` has one, which is that of its terms; if it
+    overrides `loss`, its optimum is found numerically too.
+
     A law of your own needs three class attributes and one method::
 
         class LogLaw(sb.Law):
@@ -44,10 +48,6 @@ class Law(Declared, ABC):
 
             def loss(self, p, x):
                 return p.L_inf + np.log1p((p.C_c / x.flops) ** p.alpha_C)
-
-    Its compute-optimal allocation is found numerically, unless it gives a closed form in
-    `optimal_n_params`. A subclass of `PowerSum` has one, which is that of its terms; if it
-    overrides `loss`, its optimum is found numerically too.
 
     Attributes
     ----------

@@ -25,10 +25,10 @@ from rich.console import Console
 
 import scaling_bayes as sb
 from scaling_bayes._allocation import DEFAULT_TOLERANCE
+from scaling_bayes._atomic import replacing
 from scaling_bayes._sampling import SAMPLERS
 from scaling_bayes.cli import _allocate, _fit, _numbers, main
 from scaling_bayes.cli._answer import table_of
-from scaling_bayes.cli._files import replacing
 from scaling_bayes.cli._groups import groups_as_one
 from scaling_bayes.cli._main import app
 from scaling_bayes.cli._options import SamplerChoice
