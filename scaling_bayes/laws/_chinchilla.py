@@ -67,7 +67,15 @@ class Chinchilla(PowerSum):
 
 
 def _published(
-    label: str, citation: Citation, *, E: float, A: float, B: float, alpha: float, beta: float
+    label: str,
+    citation: Citation,
+    *,
+    E: float,
+    A: float,
+    B: float,
+    alpha: float,
+    beta: float,
+    note: str = "",
 ) -> PublishedLaw:
     values = {
         "L_inf": E,
@@ -76,13 +84,23 @@ def _published(
         "N_c": A ** (1 / alpha),
         "D_c": B ** (1 / beta),
     }
-    return PublishedLaw(label, Chinchilla(), values, citation)
+    return PublishedLaw(label, Chinchilla(), values, citation, note)
 
 
 Chinchilla.published = {
     published.label: published
     for published in (
-        _published("hoffmann2022", HOFFMANN_2022, E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28),
+        _published(
+            "hoffmann2022",
+            HOFFMANN_2022,
+            E=1.69,
+            A=406.4,
+            B=410.7,
+            alpha=0.34,
+            beta=0.28,
+            note="Rounded as in the paper, which matters far out: at 5.88e23 FLOPs they imply 93 "
+            "tokens per parameter, and the unrounded values 59.",
+        ),
         _published(
             "besiroglu2024",
             BESIROGLU_2024,
