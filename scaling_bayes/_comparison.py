@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from scaling_bayes._draws import SIZES, LawDraws, law_loss
+from scaling_bayes._draws import LawDraws, law_loss
 from scaling_bayes._fit import Fit
 from scaling_bayes._forecast import forecast, points_of
 from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, quantile
 from scaling_bayes._model import OBSERVED, build_model
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
+from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from scaling_bayes.errors import InputError
-from scaling_bayes.units import Kind, parse_quantity
+from scaling_bayes.units import SIZES, Kind, parse_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from scaling_bayes.laws import Law
     from scaling_bayes.noise import Noise
-
-SIZES: tuple[Kind, ...] = ("n_params", "tokens", "flops")
 
 
 class LawDraws(Protocol):

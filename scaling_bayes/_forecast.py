@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from scaling_bayes._draws import SIZES, LawDraws, complete_sizes, law_loss, point_dataset
+from scaling_bayes._draws import LawDraws, complete_sizes, law_loss, point_dataset
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
     SAMPLE_DIMS,
@@ -19,7 +19,7 @@ from scaling_bayes._intervals import (
 )
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
-from scaling_bayes.units import format_quantity
+from scaling_bayes.units import SIZES, format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import SIZES, LawDraws, law_loss
+from scaling_bayes._draws import LawDraws, law_loss
 from scaling_bayes._isoflop import loss_along, minimise, stationary
 from scaling_bayes.errors import NoOptimumError
+from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
     import xarray as xr

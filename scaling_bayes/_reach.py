@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import SIZES, LawDraws
+from scaling_bayes._draws import LawDraws
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
     SAMPLE_DIMS,
@@ -20,7 +20,7 @@ from scaling_bayes._intervals import (
 )
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
-from scaling_bayes.units import format_quantity
+from scaling_bayes.units import SIZES, format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,12 @@ from typing import Final, Literal
 
 from scaling_bayes.errors import UnitError
 
-__all__ = ["FLOPS_PER_PARAM_TOKEN", "PF_DAY", "Kind", "format_quantity", "parse_quantity"]
+__all__ = ["FLOPS_PER_PARAM_TOKEN", "PF_DAY", "SIZES", "Kind", "format_quantity", "parse_quantity"]
 
 Kind = Literal["n_params", "tokens", "flops"]
+
+SIZES: Final[tuple[Kind, ...]] = ("n_params", "tokens", "flops")
+"""The three sizes of a run, of which any two give the third."""
 
 FLOPS_PER_PARAM_TOKEN: Final = 6.0
 """The 6 of C = 6 N D: forward and backward pass (Kaplan et al. 2020, arXiv 2001.08361)."""

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._allocation import allocate
-from scaling_bayes._draws import SIZES, LawDraws, sizes
+from scaling_bayes._draws import LawDraws, sizes
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
-from scaling_bayes.units import Kind, parse_quantity
+from scaling_bayes.units import SIZES, Kind, parse_quantity
 
 GRID = 60
 """Points of a curve."""

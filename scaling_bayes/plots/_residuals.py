@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import SIZES, law_loss
+from scaling_bayes._draws import law_loss
 from scaling_bayes._fit import Fit
 from scaling_bayes._forecast import points_of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
@@ -15,6 +15,7 @@ from scaling_bayes.plots._axes import axes_or_new, set_size_axis
 from scaling_bayes.plots._bands import OPACITY, band_words
 from scaling_bayes.plots._runs import FITTED, HELD_OUT, draw_runs, run_colour
 from scaling_bayes.runs import Runs
+from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scaling_bayes._draws import SIZES, LawDraws
+from scaling_bayes._draws import LawDraws
 from scaling_bayes._fit import Fit
 from scaling_bayes.runs import Runs
+from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

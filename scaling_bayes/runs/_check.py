@@ -10,11 +10,12 @@ import pandas as pd
 
 from scaling_bayes.errors import Problem
 from scaling_bayes.runs._cells import Fault, read_cells, read_labels
-from scaling_bayes.runs._names import NUMERIC, SIZES
+from scaling_bayes.runs._names import NUMERIC
 from scaling_bayes.runs._problems import error_of, whole_table
 from scaling_bayes.runs._schema import failures_of_cells, failures_of_rows
 from scaling_bayes.runs._select import picked
 from scaling_bayes.runs._sources import Table
+from scaling_bayes.units import SIZES
 
 _UNIT_FACTOR: Final = 5.0
 """FLOPs that are off by a larger factor are in another unit, not counted another way."""
@@ -91,7 +92,7 @@ def _blank_sizes(
     frame: pd.DataFrame, faults: Faults, unusable: dict[str, Fault]
 ) -> dict[str, np.ndarray]:
     """Return for each size the rows, of shape (run,), in which the table leaves it blank."""
-    blank = {}
+    blank: dict[str, np.ndarray] = {}
     for name in SIZES:
         if name in frame and name not in unusable:
             blank[name] = np.isnan(frame[name].to_numpy())

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from scaling_bayes.errors import InputError
-from scaling_bayes.runs._names import CANONICAL, SIZES, did_you_mean, listed, stand_in
+from scaling_bayes.runs._names import CANONICAL, did_you_mean, listed, stand_in
 from scaling_bayes.runs._problems import whole_table
 from scaling_bayes.runs._sources import Table
+from scaling_bayes.units import SIZES
 
 
 def canonical_columns(table: Table, mapping: Mapping[str, str]) -> pd.DataFrame:

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
-SIZES: Final = ("n_params", "tokens", "flops")
+from scaling_bayes.units import SIZES
+
 NUMERIC: Final = (*SIZES, "loss", "n_params_non_embedding", "weight")
 CANONICAL: Final = (*NUMERIC, "group", "seed")
 REQUIRED: Final = (*SIZES, "loss", "weight")

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from scaling_bayes.errors import InputError, RunsError
-from scaling_bayes.runs._names import REQUIRED, SIZES, did_you_mean, listed
+from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
 from scaling_bayes.runs._select import picked
-from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, format_quantity, parse_quantity
+from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, SIZES, format_quantity, parse_quantity
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -143,7 +143,7 @@ class Runs:
         head = f"Runs from {self.source}: {len(self)} run{'' if len(self) == 1 else 's'}"
         if not len(self):
             return head
-        ranges = {
+        ranges: dict[str, list[str]] = {
             name: [format_quantity(limit, kind=name) for limit in _limits(self.frame[name])]
             for name in SIZES
         }
@@ -188,7 +188,7 @@ class Runs:
 
 def _limit(name: str, limit: float | str) -> float:
     if name in SIZES:
-        return parse_quantity(limit, kind=name)  # type: ignore[arg-type]
+        return parse_quantity(limit, kind=name)
     try:
         return float(limit)
     except (TypeError, ValueError):
