@@ -1,0 +1,110 @@
+"""Say what the held-out runs will be, and what their losses will be, before they are trained.
+
+    python preregister.py --table tiny_transformers.csv
+
+Fits the runs of the table whose split is `train`. The allocation of Chinchilla's law for 5, 10
+and 20 times the largest compute decides the held-out runs: at its optimum and away from it.
+Writes three tables: the runs, the forecasts of their losses as quantiles, and the allocation.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import least_squares
+import numpy as np
+import pandas as pd
+import plan
+from table import name_of
+
+import scaling_bayes as sb
+
+HERE = Path(__file__).parent
+SEED = 1
+BUDGETS = (5, 10, 20)  # in units of the sweep's largest compute
+# budget, and size in units of the compute-optimal one
+HELD_OUT = ((5, 1), (5, 1 / 3), (5, 3), (5, 1 / 2), (10, 1), (10, 1 / 3), (20, 1))
+PROBABILITIES = np.arange(0.005, 1, 0.01).round(3)
+
+
+def main() -> None:
+    """Read the command line, fit, and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--table", type=Path, default=Path("tiny_transformers.csv"))
+    parser.add_argument("--folder", type=Path, default=HERE / "preregistered")
+    arguments = parser.parse_args()
+    runs = sb.read_runs(arguments.table, where="split == 'train'")
+    fits = {
+        "Chinchilla": sb.fit(runs, sb.laws.Chinchilla(), seed=SEED),
+        "Kaplan": sb.fit(runs, sb.laws.Kaplan(), seed=SEED),
+    }
+    allocation = pd.concat({law: allocated(fit) for law, fit in fits.items()}, names=["law"])
+    held_out = chosen(fits["Chinchilla"])
+    arguments.folder.mkdir(exist_ok=True)
+    allocation.to_csv(arguments.folder / "allocation.csv", float_format="%.6g")
+    held_out.to_csv(arguments.folder / "runs.csv", float_format="%.6g")
+    forecasts(fits, held_out).to_csv(arguments.folder / "forecasts.csv", float_format="%.6f")
+    for fit in fits.values():
+        print(fit.summary(), end="\n\n")
+    print(allocation.to_string(), held_out.to_string(), sep="\n\n")
+
+
+def allocated(fit: sb.Fit) -> pd.DataFrame:
+    """Return the compute-optimal size and tokens for each budget, with 90% intervals."""
+    return fit.allocate(flops=[budget * plan.LARGEST for budget in BUDGETS]).to_frame()
+
+
+def chosen(fit: sb.Fit) -> pd.DataFrame:
+    """Return the runs to train: shapes of the ladder nearest to the wanted sizes."""
+    rows = []
+    for budget, factor in HELD_OUT:
+        flops = budget * plan.LARGEST
+        optimum = fit.allocate(flops=flops).recommended["n_params"].item()
+        shape = plan.nearest_shape(factor * optimum)
+        point = plan.point("held_out", shape, flops / (6 * shape.n_params))
+        rows.append(
+            {
+                "run": name_of(point),
+                "budget": budget,
+                "size_over_optimum": shape.n_params / optimum,
+                "width": shape.width,
+                "depth": shape.depth,
+                "batch": point.batch,
+                "steps": point.steps,
+                "n_params": shape.n_params,
+                "tokens": point.tokens,
+                "flops": point.flops,
+            }
+        )
+    return pd.DataFrame(rows).set_index("run")
+
+
+def forecasts(fits: dict[str, sb.Fit], held_out: pd.DataFrame) -> pd.DataFrame:
+    """Return the quantiles of each run's loss by each way of forecasting."""
+    points = held_out[["n_params", "tokens"]]
+    draws: dict[tuple[str, str], np.ndarray] = {}
+    for law, fit in fits.items():
+        forecast = fit.forecast(points, seed=SEED)
+        for of in ("mean_curve", "new_run"):
+            stacked = forecast.draws(of).stack(sample=("chain", "draw"))
+            draws[law, of] = stacked.transpose("sample", "point").to_numpy()
+    habit = least_squares.bootstrap(fits["Chinchilla"].runs, points, seed=SEED)
+    draws |= {("least squares, bootstrap", of): values for of, values in habit.items()}
+    return pd.concat(
+        {
+            key: pd.DataFrame(
+                np.quantile(values, PROBABILITIES, axis=0),
+                index=pd.Index(PROBABILITIES, name="probability"),
+                columns=held_out.index,
+            ).stack()
+            for key, values in draws.items()
+        },
+        names=["forecaster", "of"],
+    ).rename("loss")
+
+
+if __name__ == "__main__":
+    main()
