@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import least_squares
 
 import scaling_bayes as sb
@@ -19,14 +20,15 @@ STARTS = [
 ]
 
 
-def bootstrap(runs: sb.Runs, points: sb.Runs, *, seed: int) -> dict[str, np.ndarray]:
+def bootstrap(runs: sb.Runs, points: pd.DataFrame, *, seed: int) -> dict[str, np.ndarray]:
     """Return draws of the loss at `points` by the fits of resampled runs.
 
     Parameters
     ----------
     runs : Runs
         The runs to fit.
-    points : table with n_params and tokens
+    points : DataFrame
+        Columns n_params and tokens.
     seed : int
 
     Returns
@@ -37,15 +39,14 @@ def bootstrap(runs: sb.Runs, points: sb.Runs, *, seed: int) -> dict[str, np.ndar
     """
     columns = runs.covariates(("n_params", "tokens", "loss"))
     n_params, tokens, loss = columns.values()
-    best = min((fit(n_params, tokens, loss, start) for start in STARTS), key=lambda found: found[1])
-    theta = best[0]
+    found = [fit(n_params, tokens, loss, start) for start in STARTS]
+    best = min(found, key=lambda one: one[1])[0]
     rng = np.random.default_rng(seed)
     resamples = rng.integers(len(loss), size=(N_BOOTSTRAP, len(loss)))
-    fits = [fit(n_params[rows], tokens[rows], loss[rows], theta)[0] for rows in resamples]
-    curve = np.array(
-        [log_loss(one, *points.covariates(("n_params", "tokens")).values()) for one in fits]
-    )
-    residuals = np.log(loss) - log_loss(theta, n_params, tokens)
+    fits = [fit(n_params[rows], tokens[rows], loss[rows], best)[0] for rows in resamples]
+    sizes = points["n_params"].to_numpy(), points["tokens"].to_numpy()
+    curve = np.array([log_loss(theta, *sizes) for theta in fits])
+    residuals = np.log(loss) - log_loss(best, n_params, tokens)
     repeated = np.repeat(curve, 10, axis=0)
     noise = rng.choice(residuals, repeated.shape)
     return {"mean_curve": np.exp(curve), "new_run": np.exp(repeated + noise)}

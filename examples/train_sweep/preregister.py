@@ -24,7 +24,8 @@ HERE = Path(__file__).parent
 SEED = 1
 BUDGETS = (5, 10, 20)  # in units of the sweep's largest compute
 # budget, and size in units of the compute-optimal one
-HELD_OUT = ((5, 1), (5, 1 / 3), (5, 3), (5, 1 / 2), (10, 1), (10, 1 / 3), (20, 1))
+HELD_OUT = ((5, 1 / 2), (5, 1), (5, 3), (10, 1), (10, 2), (20, 1.5))
+FROM_FLOPS = 1e11  # where the second fit of Chinchilla's law begins
 PROBABILITIES = np.arange(0.005, 1, 0.01).round(3)
 
 
@@ -40,6 +41,10 @@ def main() -> None:
     fits = {
         "Chinchilla": sb.fit(runs, sb.laws.Chinchilla(), seed=SEED),
         "Kaplan": sb.fit(runs, sb.laws.Kaplan(), seed=SEED),
+        "coupled": sb.fit(runs, sb.laws.Coupled(), seed=SEED),
+        f"Chinchilla, C from {FROM_FLOPS:.0e}": sb.fit(
+            runs.above(flops=FROM_FLOPS), sb.laws.Chinchilla(), seed=SEED
+        ),
     }
     allocation = pd.concat({law: allocated(fit) for law, fit in fits.items()}, names=["law"])
     held_out = chosen(fits["Chinchilla"])
