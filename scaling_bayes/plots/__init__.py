@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from scaling_bayes.plots._compare import plot_compare
 from scaling_bayes.plots._contours import plot_contours
+from scaling_bayes.plots._held_out import plot_held_out
 from scaling_bayes.plots._isoflop import plot_isoflop
 from scaling_bayes.plots._loss import plot_loss
 from scaling_bayes.plots._prior_posterior import plot_prior_posterior
@@ -17,6 +18,7 @@ from scaling_bayes.plots._residuals import plot_residuals
 __all__ = [
     "plot_compare",
     "plot_contours",
+    "plot_held_out",
     "plot_isoflop",
     "plot_loss",
     "plot_prior_posterior",

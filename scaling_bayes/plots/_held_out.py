@@ -1,0 +1,97 @@
+"""Forecasts of runs beside what they turned out to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scaling_bayes._draws import LawDraws
+from scaling_bayes._forecast import Of, forecast
+from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
+from scaling_bayes.errors import InputError
+from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new
+from scaling_bayes.plots._bands import band_words, chosen_bands
+from scaling_bayes.plots._runs import HELD_OUT, draw_runs, run_colour
+from scaling_bayes.runs import Runs
+from scaling_bayes.units import SIZES, format_quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ROW_INCHES = 0.45
+"""Height of the rows of new axes."""
+
+
+def plot_held_out(
+    sources: Mapping[str, LawDraws],
+    held_out: Runs,
+    *,
+    of: Of = "new_run",
+    prob: float = DEFAULT_PROB,
+    kind: IntervalKind = "equal-tailed",
+    seed: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw forecasts of runs that no fit has seen, and their losses: one row a run.
+
+    Rows go up with compute. Each source has a bar, its interval, with the median as a tick.
+
+    Parameters
+    ----------
+    sources : mapping of str to Fit or PublishedLaw
+        Who forecasts, by the name that the legend gives it.
+    held_out : Runs
+        The runs, with their losses.
+    of : {"new_run", "mean_curve"}
+        What the bars are intervals of. A loss that was measured is one of a new run, so that
+        only those intervals ought to contain it.
+    prob : float
+        Probability inside the bars.
+    kind : {"equal-tailed", "hdi"}
+        Kind of the intervals.
+    seed : int
+        Seed of the noise of new runs.
+    ax : Axes, optional
+        Where to draw; new axes by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError
+        If there are no sources or no runs, or a source has no such interval.
+    """
+    if not sources:
+        raise InputError("sources is empty. Give at least one fit or published law, by name.")
+    if not len(held_out):
+        raise InputError("held_out has no runs. Give those that the forecasts are judged by.")
+    for source in sources.values():
+        chosen_bands(source, of)
+    frame = held_out.frame.sort_values("flops", ignore_index=True)
+    ax = axes_or_new(ax, figsize=(8.0, 1.8 + ROW_INCHES * len(frame)))
+    rows = np.arange(len(frame))
+    offsets = np.linspace(-0.2, 0.2, len(sources)) if len(sources) > 1 else [0.0]
+    for i, ((name, source), offset) in enumerate(zip(sources.items(), offsets, strict=True)):
+        found = forecast(source, frame, seed=seed)
+        lower, upper = found.interval(of=of, prob=prob, kind=kind).values
+        label = f"{name}: {band_words(of, prob, kind)}"
+        ax.hlines(rows + offset, lower, upper, color=f"C{i}", lw=5, alpha=0.6, label=label)
+        median = quantile(found.draws(of), 0.5).values
+        ax.plot(median, rows + offset, "|", color="black", ms=7)
+    draw_runs(ax, HELD_OUT, frame["loss"], rows, colour=run_colour(HELD_OUT))
+    ax.set_yticks(rows, [_words(row) for _, row in frame.iterrows()])
+    ax.set(xlabel=LOSS_LABEL, ylabel="held-out run: N, D, C")
+    ax.margins(y=0.5 / len(frame))
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.01), borderaxespad=0.0)
+    return ax
+
+
+def _words(row: pd.Series) -> str:
+    """Return the sizes of a run that are known."""
+    known = (kind for kind in SIZES if pd.notna(row.get(kind)))
+    return ", ".join(format_quantity(row[kind], kind=kind) for kind in known)
