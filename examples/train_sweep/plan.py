@@ -1,9 +1,9 @@
-"""Which runs to train: the learning-rate check, the sweep, and the held-out runs."""
+"""Which runs to train: the checks of learning rate and batch, the sweep, and the held-out runs."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
 
@@ -29,8 +29,8 @@ RECTANGLE_TOKENS = tuple(5.12e6 / 2.4**step for step in reversed(range(6)))
 class Point:
     """A run to train; ``lr_factor`` multiplies the rule's learning rate.
 
-    ``part`` says why it is trained: ``lr_check``, ``isoflop``, ``rectangle``, ``seeds`` or
-    ``held_out``.
+    ``part`` says why it is trained: ``lr_check``, ``batch_check``, ``isoflop``, ``rectangle``,
+    ``seeds`` or ``held_out``.
     """
 
     part: str
@@ -68,8 +68,8 @@ class Point:
 def point(part: str, shape: Shape, tokens: float, seed: int = 0, lr_factor: float = 1.0) -> Point:
     """Plan a run of about ``tokens`` bytes, with a batch that suits its length.
 
-    The batch grows about as the square root of D: small batches are best in short runs, and in
-    long ones they cost time without a gain.
+    The batch grows about as the square root of D: small batches are best in short runs, and
+    slow in long ones.
     """
     batch = next((size for size, longest in BATCHES if tokens < longest), LARGEST_BATCH)
     steps = round(tokens / (batch * CONTEXT))
@@ -88,6 +88,23 @@ def lr_check() -> list[Point]:
         point("lr_check", shape, tokens, lr_factor=factor)
         for shape, tokens in cases
         for factor in (0.5, 1.0, 2.0)
+    ]
+
+
+def batch_check() -> list[Point]:
+    """Five runs of the slices that are a little longer than a step of the batch, at half of it."""
+    cases = [(LADDER[2], 4.4e5), (LADDER[3], 6.7e5), (LADDER[3], 1.7e6), (LADDER[4], 2.8e6)]
+    cases.append((LADDER[4], 7e6))
+    found = [
+        min(
+            (planned for planned in isoflop() if planned.shape == shape),
+            key=lambda planned: abs(log(planned.tokens / tokens)),
+        )
+        for shape, tokens in cases
+    ]
+    return [
+        replace(planned, part="batch_check", batch=planned.batch // 2, steps=planned.steps * 2)
+        for planned in found
     ]
 
 

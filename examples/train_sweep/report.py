@@ -21,6 +21,7 @@ from scaling_bayes import plots
 HERE = Path(__file__).parent
 COVERAGES = (0.5, 0.8, 0.9)
 SAMPLER_SEEDS = (1, 2)
+N_PARAMETERS = 5  # of Chinchilla's law
 
 
 def main() -> None:
@@ -121,23 +122,16 @@ def two_seeds(fits: list[sb.Fit]) -> str:
 
 def adequacy(fit: sb.Fit) -> str:
     """Compare the scatter of runs around the law with that of seeds around their own mean."""
-    frame = fit.runs.frame
+    log_loss = np.log(fit.runs.frame["loss"])
     curve = fit.forecast(fit.runs).mean_curve.median(["chain", "draw"]).to_numpy()
-    residual = np.log(frame["loss"] / curve)
-    same = frame.groupby(["n_params", "tokens"])["loss"]
-    several = same.transform("size") > 1
-    groups = same.ngroups - int((same.size() == 1).sum())
-    deviation = (
-        np.log(frame["loss"])
-        - np.log(frame["loss"]).groupby([frame["n_params"], frame["tokens"]]).transform("mean")
-    )[several]
-    between_seeds = np.sqrt((deviation**2).sum() / (several.sum() - groups))
-    around_law = np.sqrt((residual**2).sum() / (len(residual) - 5))
+    around_law = np.sqrt(((log_loss - np.log(curve)) ** 2).sum() / (len(log_loss) - N_PARAMETERS))
+    point = [fit.runs.frame[name] for name in ("n_params", "tokens")]
+    repeated = log_loss[log_loss.groupby(point).transform("size") > 1]
+    between_seeds = np.sqrt(repeated.groupby(point).var().mean())
     return (
-        f"Root mean square of log loss around the law: {100 * around_law:.2f}% ({len(frame)} runs); "
-        f"between seeds of one (N, D): {100 * between_seeds:.2f}% ({groups} points, "
-        f"{several.sum()} runs). Ratio {around_law / between_seeds:.1f}: 1 would be a law without "
-        "error."
+        f"Spread of log loss around the law: {100 * around_law:.2f}% ({len(log_loss)} runs); "
+        f"between seeds of one (N, D): {100 * between_seeds:.2f}% ({len(repeated)} runs). "
+        f"Ratio {around_law / between_seeds:.1f}; it would be 1 for a law without error."
     )
 
 

@@ -1,8 +1,9 @@
 """Train the runs of the plan that are still missing from a table.
 
-    python sweep.py lr-check   four sizes at half, once and twice the rule's learning rate
-    python sweep.py sweep      the runs that forecasts are fitted to
-    python sweep.py held-out   the larger runs of a pre-registration
+    python sweep.py lr-check     four sizes at half, once and twice the rule's learning rate
+    python sweep.py batch-check  five runs at half the rule's batch
+    python sweep.py sweep        the runs that forecasts are fitted to
+    python sweep.py held-out     the larger runs of a pre-registration
 
 Stop it whenever you like: a run is in the table as soon as it is finished, and the next start
 goes on with those that are not. `--workers` is the number of runs trained at a time, each on
@@ -32,17 +33,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("lr-check", "sweep", "held-out"))
+    parser.add_argument("what", choices=("lr-check", "batch-check", "sweep", "held-out"))
     parser.add_argument("--table", type=Path, default=Path("tiny_transformers.csv"))
     parser.add_argument("--registered", type=Path, default=HERE / "preregistered" / "runs.csv")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    if arguments.what == "lr-check":
-        points = plan.lr_check()
-    elif arguments.what == "sweep":
-        points = plan.sweep()
-    else:
-        points = plan.held_out(arguments.registered)
+    plans = {
+        "lr-check": plan.lr_check,
+        "batch-check": plan.batch_check,
+        "sweep": plan.sweep,
+        "held-out": lambda: plan.held_out(arguments.registered),
+    }
+    points = plans[arguments.what]()
     train_all(table.missing(points, arguments.table), arguments.table, arguments.workers)
 
 

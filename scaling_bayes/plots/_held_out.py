@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecast import Of, forecast
@@ -14,11 +13,12 @@ from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new
 from scaling_bayes.plots._bands import band_words, chosen_bands
-from scaling_bayes.plots._runs import HELD_OUT, draw_runs, run_colour
+from scaling_bayes.plots._runs import HELD_OUT, draw_runs
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES, format_quantity
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 ROW_INCHES = 0.45
@@ -83,15 +83,13 @@ def plot_held_out(
         ax.hlines(rows + offset, lower, upper, color=f"C{i}", lw=5, alpha=0.6, label=label)
         median = quantile(found.draws(of), 0.5).values
         ax.plot(median, rows + offset, "|", color="black", ms=7)
-    draw_runs(ax, HELD_OUT, frame["loss"], rows, colour=run_colour(HELD_OUT))
-    ax.set_yticks(rows, [_words(row) for _, row in frame.iterrows()])
+    draw_runs(ax, HELD_OUT, frame["loss"], rows, colour="black")
+    ax.set_yticks(rows, [_words(run) for _, run in frame.iterrows()])
     ax.set(xlabel=LOSS_LABEL, ylabel="held-out run: N, D, C")
     ax.margins(y=0.5 / len(frame))
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.01), borderaxespad=0.0)
     return ax
 
 
-def _words(row: pd.Series) -> str:
-    """Return the sizes of a run that are known."""
-    known = (kind for kind in SIZES if pd.notna(row.get(kind)))
-    return ", ".join(format_quantity(row[kind], kind=kind) for kind in known)
+def _words(run: pd.Series) -> str:
+    return ", ".join(format_quantity(run[kind], kind=kind) for kind in SIZES)
