@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-VALIDATION_SHARE = 20  # one file in twenty is kept for validation
-VALIDATION_BYTES = 500_000  # validation files are taken until they hold this much
+VALIDATION_SHARE = 20  # one file in twenty is kept out of training
+VALIDATION_BYTES = 500_000  # of these, files are validated on until they hold this much
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Corpus:
     validation_file: np.ndarray
     sha256: str
 
+    @property
+    def name(self) -> str:
+        """The first digits of the hash."""
+        return self.sha256[:16]
+
 
 @cache
 def standard_library() -> Corpus:
@@ -43,7 +48,7 @@ def standard_library() -> Corpus:
 
     Files are put in the order of the SHA-256 of their content. That order is the same on every
     machine, has nothing to do with the alphabet of package names, and brings copies together, of
-    which one is kept. The first digits of the hash also decide the side of the split.
+    which one is kept. The hash also decides the side of the split.
 
     Returns
     -------

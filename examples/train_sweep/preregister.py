@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=HERE / "preregistered")
     arguments = parser.parse_args()
     runs = sb.read_runs(arguments.table, where="split == 'train'")
+    refuse_hindsight(arguments.table, arguments.folder)
     fits = {
         "Chinchilla": sb.fit(runs, sb.laws.Chinchilla(), seed=SEED),
         "Kaplan": sb.fit(runs, sb.laws.Kaplan(), seed=SEED),
@@ -46,7 +47,9 @@ def main() -> None:
             runs.above(flops=FROM_FLOPS), sb.laws.Chinchilla(), seed=SEED
         ),
     }
-    allocation = pd.concat({law: allocated(fit) for law, fit in fits.items()}, names=["law"])
+    allocation = pd.concat(
+        {law: allocated(fit) for law, fit in fits.items()}, names=["law", "budget"]
+    )
     held_out = chosen(fits["Chinchilla"])
     arguments.folder.mkdir(exist_ok=True)
     allocation.to_csv(arguments.folder / "allocation.csv", float_format="%.6g")
@@ -55,6 +58,14 @@ def main() -> None:
     for fit in fits.values():
         print(fit.summary(), end="\n\n")
     print(allocation.to_string(), held_out.to_string(), sep="\n\n")
+
+
+def refuse_hindsight(table: Path, folder: Path) -> None:
+    """Raise an error if forecasts are written down already, or held-out runs trained."""
+    if (folder / "forecasts.csv").exists():
+        raise FileExistsError(f"{folder} holds forecasts already. Name another --folder.")
+    if (pd.read_csv(table)["split"] == "held_out").any():
+        raise ValueError(f"{table} holds held-out runs: it is too late to forecast them.")
 
 
 def allocated(fit: sb.Fit) -> pd.DataFrame:

@@ -4,10 +4,11 @@
     python sweep.py batch-check  five runs at half the rule's batch
     python sweep.py sweep        the runs that forecasts are fitted to
     python sweep.py held-out     the larger runs of a pre-registration
+    python sweep.py held-out-check  one of these at half the learning rate, and at half the batch
 
 Stop it whenever you like: a run is in the table as soon as it is finished, and the next start
-goes on with those that are not. `--workers` is the number of runs trained at a time, each on
-one core.
+goes on with those that are not. `--workers` is the number of runs trained at a time, each
+about on one core.
 """
 
 from __future__ import annotations
@@ -25,7 +26,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from train import train
 
 HERE = Path(__file__).parent
-ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+ONE_CORE = "--xla_cpu_multi_thread_eigen=false"
+PLANS = {
+    "lr-check": lambda _: plan.lr_check(),
+    "batch-check": lambda _: plan.batch_check(),
+    "sweep": lambda _: plan.sweep(),
+    "held-out": plan.held_out,
+    "held-out-check": plan.held_out_check,
+}
 
 
 def main() -> None:
@@ -33,19 +41,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("lr-check", "batch-check", "sweep", "held-out"))
+    parser.add_argument("what", choices=PLANS)
     parser.add_argument("--table", type=Path, default=Path("tiny_transformers.csv"))
     parser.add_argument("--registered", type=Path, default=HERE / "preregistered" / "runs.csv")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    plans = {
-        "lr-check": plan.lr_check,
-        "batch-check": plan.batch_check,
-        "sweep": plan.sweep,
-        "held-out": lambda: plan.held_out(arguments.registered),
-    }
-    points = plans[arguments.what]()
-    train_all(table.missing(points, arguments.table), arguments.table, arguments.workers)
+    points = PLANS[arguments.what](arguments.registered)
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {ONE_CORE}"  # for the workers
+    left = table.missing(points, arguments.table, standard_library())
+    train_all(left, arguments.table, arguments.workers)
 
 
 def train_all(points: list[plan.Point], path: Path, workers: int) -> None:
@@ -58,8 +62,12 @@ def train_all(points: list[plan.Point], path: Path, workers: int) -> None:
         The table.
     workers : int
         Runs at a time.
+
+    Raises
+    ------
+    FloatingPointError
+        When all are trained, and some diverged.
     """
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {ONE_CORE}"  # for the workers
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -73,13 +81,22 @@ def train_all(points: list[plan.Point], path: Path, workers: int) -> None:
         task = progress.add_task(f"{len(points)} runs", total=sum(point.flops for point in points))
         largest_first = sorted(points, key=lambda point: -point.flops)
         running = {pool.submit(row_of_run, point): point for point in largest_first}
+        diverged = []
         try:
             for finished in as_completed(running):
-                table.append(finished.result(), path)
+                try:
+                    table.append(finished.result(), path)
+                except FloatingPointError as error:
+                    diverged.append(str(error))
                 progress.advance(task, running[finished].flops)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    if diverged:
+        raise FloatingPointError(
+            f"{len(diverged)} runs have no row, the others do. {' '.join(diverged)} Lower their "
+            "learning rate in plan.py, and start again."
+        )
 
 
 def row_of_run(point: plan.Point) -> dict[str, object]:

@@ -52,18 +52,23 @@ def row_of(point: Point, result: Result, corpus: Corpus) -> dict[str, object]:
         "seed": point.seed,
         "epochs": f"{result.epochs:.4f}",
         "seconds": f"{result.seconds:.2f}",
-        "corpus": corpus.sha256[:16],
+        "corpus": corpus.name,
         "python": platform.python_version(),
         "jax": version("jax"),
         "optax": version("optax"),
     }
 
 
-def missing(points: Iterable[Point], table: Path) -> list[Point]:
+def missing(points: Iterable[Point], table: Path, corpus: Corpus) -> list[Point]:
     """Return the points that have no row yet.
 
     A last line without its end, left by a machine that stopped while writing, is cut off first:
     its run is trained again.
+
+    Raises
+    ------
+    ValueError
+        If the table has other columns, or runs on another text.
     """
     if not table.exists():
         return list(points)
@@ -71,7 +76,18 @@ def missing(points: Iterable[Point], table: Path) -> list[Point]:
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         os.truncate(table, len(whole.encode()))
-    done = {row["run"] for row in csv.DictReader(io.StringIO(whole))}
+    rows = csv.DictReader(io.StringIO(whole))
+    if whole and tuple(rows.fieldnames or ()) != COLUMNS:
+        raise ValueError(f"{table} has other columns than {', '.join(COLUMNS)}. Name another file.")
+    done = set()
+    for row in rows:
+        if row["corpus"] != corpus.name:
+            raise ValueError(
+                f"{table}, line {rows.line_num}: run {row['run']} was trained on the text "
+                f"{row['corpus']}, and this Python's is {corpus.name}. Use the Python of that row, "
+                f"{row['python']} as built there, or name another file."
+            )
+        done.add(row["run"])
     return [point for point in points if name_of(point) not in done]
 
 
@@ -82,9 +98,7 @@ def append(row: dict[str, object], table: Path) -> None:
     if not table.exists() or not table.stat().st_size:
         writer.writeheader()
     writer.writerow(row)
-    handle = os.open(table, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    try:
-        os.write(handle, text.getvalue().encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with table.open("ab") as lines:
+        lines.write(text.getvalue().encode())
+        lines.flush()
+        os.fsync(lines.fileno())

@@ -16,7 +16,7 @@ from model import CONTEXT, Params, Shape, init, losses
 from plan import Point
 
 WARM_UP = 0.1  # share of the steps over which the learning rate rises
-CHUNK = 50  # steps between two reports of progress
+CHUNK = 50  # steps of one compiled call
 EVALUATION_BATCH = 64
 OPTIMIZER = optax.chain(
     optax.clip_by_global_norm(1.0),
@@ -47,22 +47,18 @@ class Result:
     seconds: float
 
 
-def train(
-    point: Point, corpus: Corpus, report: Callable[[int], None] = lambda step: None
-) -> Result:
+def train(point: Point, corpus: Corpus) -> Result:
     """Train one model and measure it.
 
-    The learning rate rises over the first tenth of the run and then falls in a straight line to
-    zero at its last step, so that every run is finished, whatever its length: the loss in the
-    middle of a longer schedule is too high, and bends scaling laws (Hoffmann et al. 2022, app.
-    B; Porian et al. 2024).
+    The learning rate rises over the first tenth of the run, then falls in a straight line that
+    reaches zero one step after its last. So every run is finished, whatever its length: the loss
+    in the middle of a longer schedule is too high, and bends scaling laws (Hoffmann et al. 2022,
+    app. B; Porian et al. 2024).
 
     Parameters
     ----------
     point : Point
     corpus : Corpus
-    report : callable, optional
-        Called with the number of steps done.
 
     Returns
     -------
@@ -78,14 +74,14 @@ def train(
     params = init(point.shape, jax.random.key(point.seed))
     state = (params, OPTIMIZER.init(params))
     advance = _compiled(point.shape, point.batch)
-    advance(state, jnp.zeros((CHUNK, point.batch, CONTEXT + 1), jnp.uint8), jnp.zeros(CHUNK))
+    for steps in {CHUNK, point.steps % CHUNK}:
+        advance(state, jnp.zeros((steps, point.batch, CONTEXT + 1), jnp.uint8), jnp.zeros(steps))
 
     rates = _rates(point)
     begin = perf_counter()
     for first in range(0, point.steps, CHUNK):
         chunk = slice(first, first + CHUNK)
         state = advance(state, jnp.asarray(pieces[order[chunk]]), jnp.asarray(rates[chunk]))
-        report(min(first + CHUNK, point.steps))
     jax.block_until_ready(state)
     seconds = perf_counter() - begin
 

@@ -56,7 +56,7 @@ _ALLOWED: Final[dict[tuple[str, str], tuple[str, str]]] = {
 
 
 class _FrameUnpickler(pickle.Unpickler):
-    """Loads data frames of numbers and text, and refuses to import anything else."""
+    """Imports what data frames are made of, and refuses anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return one of the allowed objects."""
@@ -123,9 +123,10 @@ def fetch_porian_isoflop() -> Runs:
     the output layer; standard: with it; attention: with the FLOPs of attention too),
     ``loss_split`` (train: smoothed training loss; val: validation loss) and ``source_file``.
 
-    Upstream publishes pickles, whose own hashes are not known here. Loading a pickle can run
-    any code, so that only data frames of numbers and text are let through, and anything else
-    that a pickle asks for is an error. To load none at all, use the converted table, below.
+    Upstream publishes pickles, whose own hashes are not known here. What they may import is
+    restricted to what data frames are made of, which stops a pickle that names other code; it
+    is no defence against one that is crafted to corrupt memory. Trust rests on the commit and on
+    HTTPS. To load none at all, use the converted table, below.
 
     Licence: MIT, that of the repository formll/resolving-scaling-law-discrepancies.
 

@@ -155,6 +155,6 @@ def _write(path: Path, content: bytes) -> None:
             temporary.write_bytes(content)
     except OSError as error:
         raise RunsError(
-            f"{path} cannot be written ({error.strerror}). Set XDG_CACHE_HOME to a folder that "
-            f"can, or {FOLDER_VARIABLE} to one that holds the table."
+            f"{path} cannot be written ({error.strerror}). Make room for the cache there, or set "
+            f"{FOLDER_VARIABLE} to a folder that holds the table."
         ) from None

@@ -186,7 +186,7 @@ def test_no_network_is_needed_for_a_table_in_the_cache(cache, no_network):
 def test_a_cache_that_cannot_be_written_says_what_helps(cache, served):
     cache.parent.mkdir()
     cache.write_text("a file where the folder should be")
-    with pytest.raises(RunsError, match=r"mine\.csv cannot be written .*XDG_CACHE_HOME"):
+    with pytest.raises(RunsError, match=r"mine\.csv cannot be written .*SCALING_BAYES_DATA"):
         _source.table_file(SOURCE)
 
 
