@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 COVERAGES = (0.5, 0.8, 0.9)
 SAMPLER_SEEDS = (1, 2)
 FROM_FLOPS = 1e11
+LEVELS = (3.28e11, 8.19e11, 2.05e12, 5.12e12, 2.56e13, 5.12e13)
 N_PARAMETERS = 5  # of Chinchilla's law
 
 
@@ -48,12 +49,13 @@ def main() -> None:
         print(f"Chinchilla's law, {which}:", two_seeds(by_seed), sep="\n", end="\n\n")
         print(adequacy(by_seed[0]).to_string(), end="\n\n")
         fits[f"Chinchilla, {which}"] = by_seed[0]
-    arguments.output_dir.mkdir(parents=True, exist_ok=True)
     whole, upper = fits.values()
-    kaplan = {"Kaplan": sb.fit(train, sb.laws.Kaplan(), seed=SAMPLER_SEEDS[0])}
+    arguments.output_dir.mkdir(parents=True, exist_ok=True)
+    rivals = {"Kaplan": sb.laws.Kaplan(), "coupled": sb.laws.Coupled()}
+    fits |= {name: sb.fit(train, law, seed=SAMPLER_SEEDS[0]) for name, law in rivals.items()}
     pictures = {
-        "held_out": plots.plot_held_out(fits | kaplan, held_out),
-        "isoflop": plots.plot_isoflop(upper, held_out=held_out),
+        "held_out": plots.plot_held_out(fits, held_out),
+        "isoflop": plots.plot_isoflop(upper, held_out=held_out, flops=LEVELS),
         "residuals": plots.plot_residuals(whole),
         "upper_residuals": plots.plot_residuals(upper),
     }

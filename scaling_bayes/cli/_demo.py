@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes.cli import _numbers
+from scaling_bayes.cli._allocate import allocate
 from scaling_bayes.cli._answer import note, on_terminal, print_for_people, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW
 from scaling_bayes.cli._plot import save_picture
@@ -17,8 +18,7 @@ from scaling_bayes.cli._summary import summary_of
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from scaling_bayes import Forecast
-    from scaling_bayes._forecast import Of
+    from scaling_bayes import Fit, Runs
 
 EXAMPLES = """\
 Examples
@@ -26,63 +26,103 @@ Examples
   scaling-bayes demo --output-dir results"""
 
 _INTRODUCTION = (
-    "Seven published models, Cerebras-GPT (Dey et al. 2023), with their loss on the test set of "
-    "the Pile. The law L(C) = L_inf + (C_c/C)^alpha_C is fitted to the six smaller ones. It then "
-    "forecasts the largest, of 13B parameters, which the fit has not seen."
+    "Small transformers trained on the source text of Python's standard library: {train} runs over "
+    "sizes N and bytes D, which the laws of Chinchilla and Kaplan are fitted to, and {held_out} "
+    "runs with {factors} times the compute of the largest of them, which the fits have not seen. "
+    "Losses are in nats per byte; a byte is the token here. The smallest runs lie off every law, "
+    "so that Chinchilla's is also fitted without those below {least}."
 )
-_OF: dict[Of, str] = {"new_run": "a new run", "mean_curve": "the mean curve"}
 _SEED = 1
+_LEAST = "1e11 FLOPs"
+"""The compute from which the third fit takes runs."""
+_UPPER = "Chinchilla from 1e11"
+"""The fit that allocates: its residuals are half those of the others."""
+_BUDGET = 10
+"""The budget to allocate, in units of the largest compute fitted."""
 
 
 def demo(
     *,
-    output_dir: Annotated[str, Parameter(help="Folder for the picture and the fit.")] = "demo",
+    output_dir: Annotated[str, Parameter(help="Folder for pictures and fits.")] = "demo",
 ) -> None:
-    """Fit six published models, forecast the seventh, and compare with the truth."""
+    """Fit two laws to a bundled sweep, forecast larger runs, and compare with the truth."""
     folder = Path(output_dir).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
 
     import scaling_bayes as sb
     from scaling_bayes import plots
 
-    print_for_people(_INTRODUCTION)
-    runs = sb.datasets.load_cerebras_gpt()
-    seen, held_out = runs.below(n_params="13B"), runs.above(n_params="13B")
+    runs = sb.datasets.load_tiny_transformers()
+    train, held_out = runs.where("split == 'train'"), runs.where("split == 'held_out'")
+    largest = train.frame["flops"].max()
+    print_for_people(_introduction(train, held_out))
     settings = sb.SamplerSettings(progressbar=on_terminal())
-    fit = sb.fit(seen, sb.laws.PowerLaw("flops"), settings=settings, seed=_SEED)
-    show(summary_of(fit, DEFAULT_VIEW), DEFAULT_VIEW)
-    forecast, truth = fit.forecast(held_out, seed=_SEED), held_out.frame["loss"].item()
-    print_for_people(_table(forecast, truth), _verdict(forecast, truth))
-    save_picture(plots.plot_loss(fit, held_out=held_out), folder / "forecast.png")
-    note(f"Saved to {fit.save(folder / 'fit.nc')}")
+    upper = train.above(flops=_LEAST)
+    fits = {}
+    for name, fitted, law in (
+        ("Chinchilla", train, sb.laws.Chinchilla()),
+        ("Kaplan", train, sb.laws.Kaplan()),
+        (_UPPER, upper, sb.laws.Chinchilla()),
+    ):
+        note(f"{name}: fitting {len(fitted)} runs ...")
+        fits[name] = sb.fit(fitted, law, settings=settings, seed=_SEED)
+        show(summary_of(fits[name], DEFAULT_VIEW), DEFAULT_VIEW)
+    print_for_people(_against_truth(fits, held_out, largest))
+    saved = {
+        name: fit.save(folder / f"{name.lower().replace(' ', '_')}.nc")
+        for name, fit in fits.items()
+    }
+    allocate(str(saved[_UPPER]), flops=(f"{_BUDGET * largest:.4g}",))
+    pictures = {
+        "forecasts": plots.plot_held_out(fits, held_out, seed=_SEED),
+        "loss": plots.plot_loss(fits[_UPPER], held_out=held_out),
+        "isoflop": plots.plot_isoflop(fits[_UPPER]),
+        "residuals": plots.plot_residuals(fits["Chinchilla"]),
+    }
+    for name, axes in pictures.items():
+        save_picture(axes, folder / f"{name}.png")
+    note(f"Saved to {', '.join(map(str, saved.values()))}")
 
 
-def _table(forecast: Forecast, truth: float) -> Group:
-    rows = [["truth", _numbers.loss(truth), "", ""]]
-    for of, words in _OF.items():
-        low, high = forecast.interval(of=of).values.ravel()
-        rows.append(
-            [
-                words,
-                _numbers.loss(float(forecast.draws(of).median())),
-                _numbers.bounds(low, high, _numbers.loss),
-                f"{forecast.probability_below(truth, of=of).item():.3f}",
-            ]
-        )
-    return table_of(
-        "Loss of the 13B model, in nats per token",
-        ["", "median", f"{DEFAULT_PROB:.0%} interval", "P(below the truth)"],
-        rows,
-        caption="Intervals: equal-tailed. The mean curve is the law, the middle of many runs; a "
-        "new run scatters around it.",
+def _introduction(train: Runs, held_out: Runs) -> str:
+    factors = held_out.frame["flops"] / train.frame["flops"].max()
+    return _INTRODUCTION.format(
+        train=len(train),
+        held_out=len(held_out),
+        least=_LEAST,
+        factors=f"{factors.min():.0f} to {factors.max():.0f}",
     )
 
 
-def _verdict(forecast: Forecast, truth: float) -> str:
-    """Say of each interval whether the truth lies in it."""
-    places = []
-    for of, words in _OF.items():
-        low, high = forecast.interval(of=of).values.ravel()
-        place = "below" if truth < low else "above" if truth > high else "inside"
-        places.append(f"{place} the {DEFAULT_PROB:.0%} interval of {words}")
-    return f"The truth, {truth:.3f} nats per token, lies {' and '.join(places)}."
+def _against_truth(fits: dict[str, Fit], held_out: Runs, largest: float) -> Group:
+    """Set each fit's interval of a new run beside the loss that was measured."""
+    frame = held_out.frame.sort_values("flops")
+    truth = frame["loss"].to_numpy()
+    columns = {"C": [f"{value / largest:.0f}x" for value in frame["flops"]]}
+    columns["N"] = [_numbers.n_params(value) for value in frame["n_params"]]
+    columns["D"] = [_numbers.tokens(value) for value in frame["tokens"]]
+    columns["truth"] = [_loss(value) for value in truth]
+    counts = []
+    for name, fit in fits.items():
+        lower, upper = fit.forecast(frame, seed=_SEED).interval().values
+        columns[name] = [
+            f"{_numbers.bounds(low, high, _loss)} {_place(loss, low, high)}"
+            for loss, low, high in zip(truth, lower, upper, strict=True)
+        ]
+        inside = int(((lower <= truth) & (truth <= upper)).sum())
+        counts.append(f"{name} {inside}")
+    return table_of(
+        "Held-out runs, C in units of the largest fitted: loss in nats per byte, and where it lies",
+        list(columns),
+        list(zip(*columns.values(), strict=True)),
+        caption=f"Intervals: {DEFAULT_PROB:.0%} equal-tailed, of a new run. Truths inside, of "
+        f"{len(truth)}: {', '.join(counts)}.",
+    )
+
+
+def _loss(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _place(value: float, lower: float, upper: float) -> str:
+    return "below" if value < lower else "above" if value > upper else "inside"

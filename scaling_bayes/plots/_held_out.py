@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROW_INCHES = 0.45
 """Height of the rows of new axes."""
+BAR_POINTS = 14.0
+"""Height of the bars of a row together."""
 
 
 def plot_held_out(
@@ -75,12 +77,14 @@ def plot_held_out(
     frame = held_out.frame.sort_values("flops", ignore_index=True)
     ax = axes_or_new(ax, figsize=(8.0, 1.8 + ROW_INCHES * len(frame)))
     rows = np.arange(len(frame))
-    offsets = np.linspace(-0.2, 0.2, len(sources)) if len(sources) > 1 else [0.0]
+    n = len(sources)
+    offsets = min(0.18, 0.7 / n) * (np.arange(n) - (n - 1) / 2)
+    height = min(5.0, BAR_POINTS / n)
     for i, ((name, source), offset) in enumerate(zip(sources.items(), offsets, strict=True)):
         found = forecast(source, frame, seed=seed)
         lower, upper = found.interval(of=of, prob=prob, kind=kind).values
         label = f"{name}: {band_words(of, prob, kind)}"
-        ax.hlines(rows + offset, lower, upper, color=f"C{i}", lw=5, alpha=0.6, label=label)
+        ax.hlines(rows + offset, lower, upper, color=f"C{i}", lw=height, alpha=0.6, label=label)
         median = quantile(found.draws(of), 0.5).values
         ax.plot(median, rows + offset, "|", color="black", ms=7)
     draw_runs(ax, HELD_OUT, frame["loss"], rows, colour="black")

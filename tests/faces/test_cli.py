@@ -307,19 +307,31 @@ def test_query_that_keeps_nothing_names_the_groups(runs_csv: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_demo_shows_the_truth_beside_the_interval(tmp_path: Path) -> None:
-    ran = run("demo", "--output-dir", tmp_path / "new" / "demo")
+def test_demo_sets_the_truth_beside_the_intervals(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "demo"
+    ran = run("demo", "--output-dir", folder)
     assert ran.code == 0, ran.err
     words = " ".join(ran.out.split())
-    assert "power-c fitted to 6 runs" in words
-    assert "The truth, 1.575 nats per token, lies inside the 90% interval of a new run" in words
-    assert "of the mean curve" in words
-    folder = tmp_path / "new" / "demo"
-    assert (folder / "forecast.png").read_bytes().startswith(b"\x89PNG")
-    fit = sb.load(folder / "fit.nc")
-    assert fit.diagnostics.converged
-    lower, upper = fit.forecast(flops=2.3e22, seed=1).interval().values.ravel()
-    assert f"[{lower:.4f}, {upper:.4f}]" in words
+    assert "101 runs over sizes N and bytes D" in words
+    assert "6 runs with 5 to 20 times the compute" in words
+    runs = sb.datasets.load_tiny_transformers().where("split == 'held_out'")
+    ordered = runs.frame.sort_values("flops")
+    counts = []
+    for name, n_runs in (("Chinchilla", 101), ("Kaplan", 101), ("Chinchilla from 1e11", 61)):
+        fit = sb.load(folder / f"{name.lower().replace(' ', '_')}.nc")
+        assert fit.diagnostics.converged
+        assert f"{fit.law.name} fitted to {n_runs} runs" in words
+        bounds = fit.forecast(ordered, seed=1).interval().values.T
+        inside = 0
+        for (lower, upper), loss in zip(bounds, ordered["loss"], strict=True):
+            place = "below" if loss < lower else "above" if loss > upper else "inside"
+            inside += place == "inside"
+            assert f"[{lower:.3f}, {upper:.3f}] {place}" in words
+        counts.append(f"{name} {inside}")
+    assert f"new run. Truths inside, of 6: {', '.join(counts)}." in words
+    assert "5.12e+13 FLOPs is 10 times the largest compute fitted" in words
+    for picture in ("forecasts", "loss", "isoflop", "residuals"):
+        assert (folder / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
