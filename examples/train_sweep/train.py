@@ -74,7 +74,7 @@ def train(point: Point, corpus: Corpus) -> Result:
     params = init(point.shape, jax.random.key(point.seed))
     state = (params, OPTIMIZER.init(params))
     advance = _compiled(point.shape, point.batch)
-    for steps in {CHUNK, point.steps % CHUNK}:
+    for steps in {CHUNK, point.steps % CHUNK} - {0}:
         advance(state, jnp.zeros((steps, point.batch, CONTEXT + 1), jnp.uint8), jnp.zeros(steps))
 
     rates = _rates(point)

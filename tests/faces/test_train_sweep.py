@@ -223,6 +223,19 @@ def test_half_the_batch_lowers_the_loss_by_what_the_card_says(trainer):
     assert gain.max() == pytest.approx(2.82, abs=0.01)
 
 
+def test_the_recipe_of_a_held_out_run_is_as_the_card_says():
+    checked = pd.read_csv(FOLDER / "held_out_check.csv").set_index("lr")
+    bundled = sb.datasets.load_tiny_transformers().where("split == 'held_out'").frame
+    (as_planned,) = bundled[bundled["width"] == 80].to_dict("records")
+    (half_rate,), (half_batch,) = (
+        checked[rows].to_dict("records")
+        for rows in (checked["batch"] == 32, checked["batch"] == 16)
+    )
+    assert half_rate["steps"] == as_planned["steps"] == half_batch["steps"] / 2
+    change = 100 * np.log(np.array([half_rate["loss"], half_batch["loss"]]) / as_planned["loss"])
+    np.testing.assert_allclose(change, [2.4, -1.9], atol=0.05)
+
+
 def test_the_rule_of_the_learning_rate_is_the_best_of_its_check(trainer):
     checked = pd.read_csv(FOLDER / "lr_check.csv")
     assert len(checked) == len(trainer.plan.lr_check()) == 12
