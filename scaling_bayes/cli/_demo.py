@@ -29,8 +29,8 @@ _INTRODUCTION = (
     "Small transformers trained on the source text of Python's standard library: {train} runs over "
     "sizes N and bytes D, which the laws of Chinchilla and Kaplan are fitted to, and {held_out} "
     "runs with {factors} times the compute of the largest of them, which the fits have not seen. "
-    "Losses are in nats per byte; a byte is the token here. The smallest runs lie off every law, "
-    "so that Chinchilla's is also fitted without those below {least}."
+    "Losses are in nats per byte; a byte is the token here. Over all runs Chinchilla's law lies "
+    "too high at both ends of compute, so that it is also fitted without those below {least}."
 )
 _SEED = 1
 _LEAST = "1e11 FLOPs"
@@ -45,7 +45,7 @@ def demo(
     *,
     output_dir: Annotated[str, Parameter(help="Folder for pictures and fits.")] = "demo",
 ) -> None:
-    """Fit two laws to a bundled sweep, forecast larger runs, and compare with the truth."""
+    """Fit laws to a bundled sweep, forecast larger runs, and compare with the truth."""
     folder = Path(output_dir).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -72,15 +72,17 @@ def demo(
         name: fit.save(folder / f"{name.lower().replace(' ', '_')}.nc")
         for name, fit in fits.items()
     }
+    print_for_people(_about_allocation(held_out, _BUDGET * largest))
     allocate(str(saved[_UPPER]), flops=(f"{_BUDGET * largest:.4g}",))
     pictures = {
-        "forecasts": plots.plot_held_out(fits, held_out, seed=_SEED),
-        "loss": plots.plot_loss(fits[_UPPER], held_out=held_out),
-        "isoflop": plots.plot_isoflop(fits[_UPPER]),
-        "residuals": plots.plot_residuals(fits["Chinchilla"]),
+        "loss": (_UPPER, plots.plot_loss(fits[_UPPER], held_out=held_out)),
+        "isoflop": (_UPPER, plots.plot_isoflop(fits[_UPPER])),
+        "residuals": ("Chinchilla", plots.plot_residuals(fits["Chinchilla"])),
     }
-    for name, axes in pictures.items():
-        save_picture(axes, folder / f"{name}.png")
+    for picture, (name, axes) in pictures.items():
+        axes.set_title(f"{name}: {len(fits[name].runs)} runs fitted")
+        save_picture(axes, folder / f"{picture}.png")
+    save_picture(plots.plot_held_out(fits, held_out, seed=_SEED), folder / "forecasts.png")
     note(f"Saved to {', '.join(map(str, saved.values()))}")
 
 
@@ -91,6 +93,20 @@ def _introduction(train: Runs, held_out: Runs) -> str:
         held_out=len(held_out),
         least=_LEAST,
         factors=f"{factors.min():.0f} to {factors.max():.0f}",
+    )
+
+
+def _about_allocation(held_out: Runs, flops: float) -> str:
+    """Say which fit allocates, and what was measured at the budget."""
+    there = held_out.above(flops=0.9 * flops).below(flops=1.1 * flops).frame
+    measured = ", ".join(
+        f"{_numbers.n_params(run['n_params'])} {_loss(run['loss'])}"
+        for _, run in there.sort_values("n_params").iterrows()
+    )
+    return (
+        f"Allocation of {_BUDGET} times the largest compute, by the fit {_UPPER!r}. Measured at "
+        f"that compute: N {measured}. What an allocation is said to cost is conditional on the "
+        "law, as the intervals are."
     )
 
 

@@ -39,7 +39,8 @@ def plot_held_out(
 ) -> Axes:
     """Draw forecasts of runs that no fit has seen, and their losses: one row a run.
 
-    Rows go up with compute. Each source has a bar, its interval, with the median as a tick.
+    Rows go up with compute. Each source has a bar, its interval, with the median as a tick; the
+    bars of a row stand in the order of the legend.
 
     Parameters
     ----------
@@ -66,8 +67,11 @@ def plot_held_out(
     Raises
     ------
     InputError
-        If there are no sources or no runs, or a source has no such interval.
+        If there are no sources or no runs, or a source has no such interval: published laws
+        have none.
     """
+    if not isinstance(sources, Mapping):
+        raise InputError('give the fits by name, such as {"chinchilla": fit, "kaplan": other}.')
     if not sources:
         raise InputError("sources is empty. Give at least one fit or published law, by name.")
     if not len(held_out):
@@ -78,7 +82,7 @@ def plot_held_out(
     ax = axes_or_new(ax, figsize=(8.0, 1.8 + ROW_INCHES * len(frame)))
     rows = np.arange(len(frame))
     n = len(sources)
-    offsets = min(0.18, 0.7 / n) * (np.arange(n) - (n - 1) / 2)
+    offsets = min(0.18, 0.7 / n) * ((n - 1) / 2 - np.arange(n))
     height = min(5.0, BAR_POINTS / n)
     for i, ((name, source), offset) in enumerate(zip(sources.items(), offsets, strict=True)):
         found = forecast(source, frame, seed=seed)

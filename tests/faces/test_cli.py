@@ -329,6 +329,10 @@ def test_demo_sets_the_truth_beside_the_intervals(tmp_path: Path) -> None:
             assert f"[{lower:.3f}, {upper:.3f}] {place}" in words
         counts.append(f"{name} {inside}")
     assert f"new run. Truths inside, of 6: {', '.join(counts)}." in words
+    assert (
+        "by the fit 'Chinchilla from 1e11'. Measured at that compute: N 251K 0.996, 467K 0.925."
+        in words
+    )
     assert "5.12e+13 FLOPs is 10 times the largest compute fitted" in words
     for picture in ("forecasts", "loss", "isoflop", "residuals"):
         assert (folder / f"{picture}.png").read_bytes().startswith(b"\x89PNG")

@@ -42,7 +42,7 @@ def test_bars_are_the_intervals_of_the_forecast_in_the_order_of_compute(fit, hel
         segments = np.array(bar.get_segments())
         np.testing.assert_allclose(segments[:, :, 0], expected)
         heights.append(segments[:, 0, 1])
-    assert (heights[0] < heights[1]).all()
+    assert (heights[0] > heights[1]).all()
     (truth,) = [each for each in ax.collections if isinstance(each, PathCollection)]
     losses = np.column_stack([ordered["loss"], range(3)])
     np.testing.assert_allclose(truth.get_offsets(), losses)
@@ -61,6 +61,8 @@ def test_the_legend_says_what_the_bars_are(fit, held_out, ax) -> None:
 
 
 def test_what_cannot_be_drawn_is_refused(fit, held_out, ax) -> None:
+    with pytest.raises(InputError, match="give the fits by name"):
+        plots.plot_held_out(fit, held_out, ax=ax)
     with pytest.raises(InputError, match="sources is empty"):
         plots.plot_held_out({}, held_out, ax=ax)
     with pytest.raises(InputError, match="held_out has no runs"):
