@@ -16,8 +16,9 @@ from __future__ import annotations
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import plan
 import table
@@ -76,7 +77,7 @@ def train_all(points: list[plan.Point], path: Path, workers: int) -> None:
     )
     with (
         Progress(*columns) as progress,
-        ProcessPoolExecutor(workers, get_context("spawn")) as pool,
+        ProcessPoolExecutor(workers, get_context("spawn"), end_with_parent) as pool,
     ):
         task = progress.add_task(f"{len(points)} runs", total=sum(point.flops for point in points))
         largest_first = sorted(points, key=lambda point: -point.flops)
@@ -97,6 +98,18 @@ def train_all(points: list[plan.Point], path: Path, workers: int) -> None:
             f"{len(diverged)} runs have no row, the others do. {' '.join(diverged)} Lower their "
             "learning rate in plan.py, and start again."
         )
+
+
+def end_with_parent() -> None:
+    """Let a worker end when the process that started it is killed."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def row_of_run(point: plan.Point) -> dict[str, object]:
