@@ -92,6 +92,6 @@ def windows(text: np.ndarray, length: int) -> np.ndarray:
     Returns
     -------
     ndarray, shape ((n - 1) // length, length + 1)
+        A view of the text, which cannot be written to.
     """
-    starts = np.arange((len(text) - 1) // length) * length
-    return text[starts[:, None] + np.arange(length + 1)]
+    return np.lib.stride_tricks.sliding_window_view(text, length + 1)[::length]

@@ -94,8 +94,10 @@ def lr_check() -> list[Point]:
 
 def batch_check() -> list[Point]:
     """Five runs of the slices that are a little longer than a step of the batch, at half of it."""
-    cases = [(LADDER[2], 4.4e5), (LADDER[3], 6.7e5), (LADDER[3], 1.7e6), (LADDER[4], 2.8e6)]
-    cases.append((LADDER[4], 7e6))
+    cases = [
+        *[(LADDER[2], 4.4e5), (LADDER[3], 6.7e5), (LADDER[3], 1.7e6)],
+        *[(LADDER[4], 2.8e6), (LADDER[4], 7e6)],
+    ]
     found = [
         min(
             (planned for planned in isoflop() if planned.shape == shape),
@@ -103,10 +105,12 @@ def batch_check() -> list[Point]:
         )
         for shape, tokens in cases
     ]
-    return [
-        replace(planned, part="batch_check", batch=planned.batch // 2, steps=planned.steps * 2)
-        for planned in found
-    ]
+    return [half_batch(replace(planned, part="batch_check")) for planned in found]
+
+
+def half_batch(planned: Point) -> Point:
+    """Return the run with half the batch and twice the steps."""
+    return replace(planned, batch=planned.batch // 2, steps=planned.steps * 2)
 
 
 def isoflop() -> list[Point]:
@@ -171,7 +175,4 @@ def held_out_check(registered: Path) -> list[Point]:
     """
     planned = next(point for point in held_out(registered) if point.shape.width == 80)
     planned = replace(planned, part="held_out_check")
-    return [
-        replace(planned, lr_factor=0.5),
-        replace(planned, batch=planned.batch // 2, steps=planned.steps * 2),
-    ]
+    return [replace(planned, lr_factor=0.5), half_batch(planned)]

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plan
+from preregister import BUDGETS, FROM_FLOPS
 
 import scaling_bayes as sb
 from scaling_bayes import plots
@@ -22,8 +24,7 @@ from scaling_bayes import plots
 HERE = Path(__file__).parent
 COVERAGES = (0.5, 0.8, 0.9)
 SAMPLER_SEEDS = (1, 2)
-FROM_FLOPS = 1e11
-LEVELS = (3.28e11, 8.19e11, 2.05e12, 5.12e12, 2.56e13, 5.12e13)
+LEVELS = [*plan.LEVELS[-4:], *(budget * plan.LARGEST for budget in BUDGETS[:2])]
 N_PARAMETERS = 5  # of Chinchilla's law
 
 

@@ -55,7 +55,7 @@ def demo(
     runs = sb.datasets.load_tiny_transformers()
     train, held_out = runs.where("split == 'train'"), runs.where("split == 'held_out'")
     largest = train.frame["flops"].max()
-    print_for_people(_introduction(train, held_out))
+    print_for_people(_introduction(train, held_out, largest))
     settings = sb.SamplerSettings(progressbar=on_terminal())
     upper = train.above(flops=_LEAST)
     fits = {}
@@ -86,8 +86,8 @@ def demo(
     note(f"Saved to {', '.join(map(str, saved.values()))}")
 
 
-def _introduction(train: Runs, held_out: Runs) -> str:
-    factors = held_out.frame["flops"] / train.frame["flops"].max()
+def _introduction(train: Runs, held_out: Runs, largest: float) -> str:
+    factors = held_out.frame["flops"] / largest
     return _INTRODUCTION.format(
         train=len(train),
         held_out=len(held_out),
@@ -121,12 +121,12 @@ def _against_truth(fits: dict[str, Fit], held_out: Runs, largest: float) -> Grou
     counts = []
     for name, fit in fits.items():
         lower, upper = fit.forecast(frame, seed=_SEED).interval().values
+        places = [_place(*each) for each in zip(truth, lower, upper, strict=True)]
         columns[name] = [
-            f"{_numbers.bounds(low, high, _loss)} {_place(loss, low, high)}"
-            for loss, low, high in zip(truth, lower, upper, strict=True)
+            f"{_numbers.bounds(low, high, _loss)} {place}"
+            for low, high, place in zip(lower, upper, places, strict=True)
         ]
-        inside = int(((lower <= truth) & (truth <= upper)).sum())
-        counts.append(f"{name} {inside}")
+        counts.append(f"{name} {places.count('inside')}")
     return table_of(
         "Held-out runs, C in units of the largest fitted: loss in nats per byte, and where it lies",
         list(columns),

@@ -34,7 +34,14 @@ from scaling_bayes.plots._points import (
     needs_level,
     resolve_along,
 )
-from scaling_bayes.plots._runs import draw_runs, own_runs, run_colour, shown_runs, within_reach
+from scaling_bayes.plots._runs import (
+    check_sources,
+    draw_runs,
+    own_runs,
+    run_colour,
+    shown_runs,
+    within_reach,
+)
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import Kind
 
@@ -101,8 +108,7 @@ def plot_compare(
     NoOptimumError
         If a law in N and D has no compute-optimal allocation to follow along compute.
     """
-    if not sources:
-        raise InputError("sources is empty. Give at least one fit or published law, by name.")
+    check_sources(sources)
     if of not in OPACITY:
         raise InputError(f"of is {of!r}; take 'mean_curve' or 'new_run'.")
     for source in sources.values():

@@ -13,7 +13,7 @@ from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new
 from scaling_bayes.plots._bands import band_words, chosen_bands
-from scaling_bayes.plots._runs import HELD_OUT, draw_runs
+from scaling_bayes.plots._runs import HELD_OUT, check_sources, draw_runs
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -70,10 +70,7 @@ def plot_held_out(
         If there are no sources or no runs, or a source has no such interval: published laws
         have none.
     """
-    if not isinstance(sources, Mapping):
-        raise InputError('give the fits by name, such as {"chinchilla": fit, "kaplan": other}.')
-    if not sources:
-        raise InputError("sources is empty. Give at least one fit or published law, by name.")
+    check_sources(sources)
     if not len(held_out):
         raise InputError("held_out has no runs. Give those that the forecasts are judged by.")
     for source in sources.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from scaling_bayes._draws import LawDraws
 from scaling_bayes._fit import Fit
+from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES
 
@@ -27,6 +28,20 @@ _HELD_OUT_STYLE: dict[str, Any] = {
     "edgecolors": "black",
     "linewidths": 0.8,
 }
+
+
+def check_sources(sources: object) -> None:
+    """Raise an error unless there are sources, by name.
+
+    Raises
+    ------
+    InputError
+        If they have no names, or there are none.
+    """
+    if not isinstance(sources, Mapping):
+        raise InputError('give the fits by name, such as {"chinchilla": fit, "kaplan": other}.')
+    if not sources:
+        raise InputError("sources is empty. Give at least one fit or published law, by name.")
 
 
 def own_runs(source: LawDraws) -> Runs | None:
