@@ -87,8 +87,9 @@ def curve(
     name: str, source: str, x: pd.Series, loss: pd.Series, first_held_out: float, *, set_aside: bool
 ) -> Sweep:
     """Return one curve of loss in x, cut at one value of x; the size stands at 1."""
-    table = pd.DataFrame({"n_params": 1.0, "tokens": x.to_numpy(), "loss": loss.to_numpy()})
-    runs = sb.read_runs(table)
+    columns = {"n_params": 1.0, "tokens": x.to_numpy(), "flops": 6.0 * x.to_numpy()}
+    # read_runs would rightly doubt a model of one parameter.
+    runs = sb.Runs(pd.DataFrame(columns | {"loss": loss.to_numpy(), "weight": 1.0}), name)
     return Sweep(
         name,
         source,
