@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,6 +74,10 @@ class Fitter:
         self.settings = SamplerSettings() if settings is None else settings
         self.on_failure = on_failure
         self._prepared: Sampler | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but the compiled model, which every process makes for itself."""
+        return self.__dict__ | {"_prepared": None}
 
     def fit(self, runs: Runs, *, seed: int | np.random.Generator | None = None) -> Fit:
         """Sample the posterior of the law given runs, and check the draws.
