@@ -1,3 +1,4 @@
+from . import baselines as baselines
 from . import datasets as datasets
 from . import errors as errors
 from . import laws as laws
@@ -7,14 +8,21 @@ from . import units as units
 from ._allocation import Allocation as Allocation
 from ._allocation import allocate as allocate
 from ._allocation import loss_given_up as loss_given_up
+from ._backtest import Backtest as Backtest
+from ._backtest import backtest as backtest
+from ._check import Check as Check
 from ._comparison import Comparison as Comparison
 from ._comparison import compare as compare
+from ._diagnose_run import RunDiagnosis as RunDiagnosis
+from ._diagnose_run import diagnose_run as diagnose_run
 from ._fit import Fit as Fit
 from ._fit import load as load
 from ._fitter import Fitter as Fitter
 from ._fitter import fit as fit
 from ._forecast import Forecast as Forecast
 from ._forecast import forecast as forecast
+from ._forecaster import Forecaster as Forecaster
+from ._forecaster import Forecasting as Forecasting
 from ._model import build_model as build_model
 from ._reach import ComputeToReach as ComputeToReach
 from ._reach import compute_to_reach as compute_to_reach

@@ -11,6 +11,7 @@ import numpy as np
 
 from scaling_bayes import _storage
 from scaling_bayes._allocation import Allocation, allocate, loss_given_up
+from scaling_bayes._check import Check, check
 from scaling_bayes._coordinates import CoordinateName
 from scaling_bayes._diagnostics import Diagnostics, diagnose
 from scaling_bayes._forecast import Forecast, forecast
@@ -138,6 +139,19 @@ class Fit:
     ) -> xr.DataArray:
         """Return what runs lose against the optimum; see `scaling_bayes.loss_given_up`."""
         return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops)
+
+    def check(self, *, seed: int | None = None) -> Check:
+        """Return how far the law describes its runs, and how far the runs determine it.
+
+        Residuals against sizes, groups, spread, tails and outliers, each beside what the fit's
+        own noise gives; sensitivity to priors; what the runs tell of each parameter.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Source of replicates and of draws from the priors.
+        """
+        return check(self, seed=seed)
 
     def prior_predictive(self, *, draws: int = 1000, seed: int | None = None) -> xr.DataTree:
         """Return the fit's DataTree with groups ``prior`` and ``prior_predictive`` added.

@@ -1,0 +1,195 @@
+"""What the priors and what the runs say of each parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pandas as pd
+
+from scaling_bayes._draws import LawDraws
+from scaling_bayes.parameters import Parameter
+from scaling_bayes.priors import Prior
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+SENSITIVE = 0.05
+"""Power-scaling sensitivity from which on a parameter counts as moved (Kallioinen et al. 2024)."""
+CONFLICT = "prior-data conflict"
+WEAK = "strong prior or weak likelihood"
+NEITHER = "none"
+
+_PRIOR_DRAWS = 4000
+
+
+class Sampled(LawDraws, Protocol):
+    """A law whose draws were sampled from a PyMC model."""
+
+    @property
+    def data_tree(self) -> xr.DataTree:
+        """The draws, as ArviZ knows them."""
+
+    @property
+    def model(self) -> pm.Model:
+        """The model with every natural parameter as a variable with its prior."""
+
+
+def sensitivity_of(source: Sampled) -> pd.DataFrame:
+    """Return how far each parameter moves when priors or likelihood are power-scaled.
+
+    Kallioinen et al. 2024. What is raised to a power is the density of the log of a parameter
+    with a LogNormal prior, of the parameter itself with any other. On the natural scale a wide
+    LogNormal has its mode far below its median, and any posterior near the median would look
+    like a conflict. How far the posterior of a positive parameter moves is measured in its log,
+    so that a long tail does not count for all.
+
+    Parameters
+    ----------
+    source : Sampled
+        The draws and their model.
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter; see `Check`.
+    """
+    import arviz_stats
+    import pymc as pm
+    import xarray as xr
+
+    tree, model = source.data_tree, source.model
+    quiet = {"extend_inferencedata": False, "progressbar": False}
+    log_prior = pm.stats.compute_log_prior(tree, model=model, **quiet)
+    log_likelihood = pm.stats.compute_log_likelihood(tree, model=model, **quiet)
+    declared = _declared(source)
+    drawn = _draws_of(source)
+    moved = {
+        name: np.log(values) if _is_positive(declared[name]) else values
+        for name, values in drawn.items()
+    }
+    log_prior = log_prior.assign(
+        {
+            name: log_prior[name] + np.log(values)
+            for name, values in drawn.items()
+            if declared[name].prior.distribution == "LogNormal"
+        }
+    )
+    groups = {
+        "posterior": xr.Dataset(moved),
+        "log_prior": log_prior,
+        "log_likelihood": log_likelihood,
+    }
+    scaled = xr.DataTree.from_dict(groups)
+    table = pd.DataFrame(
+        {
+            group: _by_parameter(arviz_stats.psense(scaled, group=group))
+            for group in ("prior", "likelihood")
+        }
+    )
+    each = pd.DataFrame(
+        {
+            name: _by_parameter(arviz_stats.psense(scaled, group="prior", group_var_names=[name]))
+            for name in log_prior.data_vars
+        }
+    )
+    table["most_sensitive_to"] = each.idxmax(axis=1)
+    table["diagnosis"] = np.select(
+        [
+            (table["prior"] >= SENSITIVE) & (table["likelihood"] >= SENSITIVE),
+            table["prior"] >= SENSITIVE,
+        ],
+        [CONFLICT, WEAK],
+        default=NEITHER,
+    )
+    return table
+
+
+def identifiability_of(source: LawDraws, *, seed: int | None = None) -> pd.DataFrame:
+    """Return how far the runs narrow each parameter down, and what it is tied to.
+
+    Parameters
+    ----------
+    source : LawDraws
+        Draws of a law and its noise.
+    seed : int, optional
+        Source of draws from the priors.
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter; see `Check`.
+    """
+    declared = _declared(source)
+    drawn = {name: values.to_numpy().ravel() for name, values in _draws_of(source).items()}
+    names = list(drawn)
+    posterior = pd.DataFrame(
+        {name: _on_its_scale(values, declared[name]) for name, values in drawn.items()}
+    )
+    prior = pd.DataFrame(
+        {
+            name: _on_its_scale(values, declared[name])
+            for name, values in _prior_draws(
+                {name: declared[name].prior for name in names}, seed
+            ).items()
+        }
+    )
+    prior_sd, posterior_sd = (draws.std(ddof=1).astype(float) for draws in (prior, posterior))
+    correlations = posterior.corr().to_numpy(copy=True)
+    np.fill_diagonal(correlations, 0.0)
+    partner = np.abs(correlations).argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "scale": ["log" if _is_positive(declared[name]) else "natural" for name in names],
+            "prior_sd": prior_sd,
+            "posterior_sd": posterior_sd,
+            "contraction": 1 - (posterior_sd / prior_sd) ** 2,
+            "most_correlated": posterior.columns[partner],
+            "correlation": correlations[np.arange(len(partner)), partner],
+        }
+    ).rename_axis("parameter")
+
+
+def _declared(source: LawDraws) -> dict[str, Parameter]:
+    of_noise = () if source.noise is None else source.noise.parameters
+    return {parameter.name: parameter for parameter in (*source.law.parameters, *of_noise)}
+
+
+def _draws_of(source: LawDraws) -> dict[str, xr.DataArray]:
+    """Return the draws of every parameter that is one number."""
+    groups = [source.draws] if source.noise_draws is None else [source.draws, source.noise_draws]
+    return {
+        str(name): values
+        for draws in groups
+        for name, values in draws.data_vars.items()
+        if set(values.dims) == {"chain", "draw"}
+    }
+
+
+def _prior_draws(priors: Mapping[str, Prior], seed: int | None) -> dict[str, np.ndarray]:
+    import pymc as pm
+
+    # Compiling for speed would take longer than these draws.
+    drawn = pm.draw(
+        [prior.dist() for prior in priors.values()],
+        draws=_PRIOR_DRAWS,
+        random_seed=seed,
+        mode="FAST_COMPILE",
+    )
+    return dict(zip(priors, drawn, strict=True))
+
+
+def _by_parameter(sensitivity: xr.Dataset) -> pd.Series:
+    values = {str(name): float(value) for name, value in sensitivity.data_vars.items()}
+    return pd.Series(values).rename_axis("parameter")
+
+
+def _is_positive(parameter: Parameter) -> bool:
+    return parameter.support[0] >= 0
+
+
+def _on_its_scale(values: np.ndarray, parameter: Parameter) -> np.ndarray:
+    """Return the logs of a positive parameter, the values of any other."""
+    return np.log(values) if _is_positive(parameter) else values

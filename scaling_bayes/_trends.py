@@ -1,0 +1,328 @@
+"""Test quantities of what a law leaves unexplained, and their posterior predictive p-values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scaling_bayes._draws import LawDraws, law_loss
+from scaling_bayes._forecast import forecast
+from scaling_bayes.laws import Law
+from scaling_bayes.noise import Noise
+from scaling_bayes.runs import Runs
+from scaling_bayes.units import SIZES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+TOKENS_PER_PARAM = "tokens_per_param"
+AGAINST = (*SIZES, TOKENS_PER_PARAM)
+"""What residuals are held against, each as its log."""
+CENTRAL = 0.6827
+"""Share of the noise within one noise scale, as within one standard deviation of a normal."""
+CLIPPED_AT = 3.0
+"""Noise scales at which a residual stops pulling on a trend, so that a stray run makes none."""
+LEAST_FREE = 0.02
+"""Share of a trend that the law must not be able to take up, for the trend to be tested."""
+LEAST_RANGE = 1.5
+"""Largest over smallest size, below which no trend is looked for."""
+MOST_CELLS = 10_000_000
+"""Draws times runs that are held at once; beyond, draws are thinned."""
+
+LEAST_FREE_RUNS = 3
+"""Runs beyond the directions of the law, below which spread and tails are not tested."""
+
+_COLUMNS = ["size", "unit", "replicated_lower", "replicated_upper", "absorbed", "p"]
+_BEYOND = 1e3
+_STEP = 0.01
+_LARGEST_STEP = 0.1
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Draws of a law, and of its noise where that is asked for."""
+
+    label: str
+    law: Law
+    draws: xr.Dataset
+    flops_per_param_token: float
+    noise: Noise | None = None
+    noise_draws: xr.Dataset | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """How log losses scatter around the mean curve, of the runs and of replicates.
+
+    Attributes
+    ----------
+    runs : Runs
+        The runs.
+    expected : ndarray
+        Log of the median of the mean curve, of shape (run,).
+    observed, replicated : ndarray
+        Log loss of the runs, and of replicates of them, less the log of the same draw's mean
+        curve; of shape (draw, run).
+    absorbed : ndarray
+        Orthonormal directions of shape (run, direction) in which the law can move log losses
+        at these runs to first order, in noise scales.
+    """
+
+    runs: Runs
+    expected: np.ndarray
+    observed: np.ndarray
+    replicated: np.ndarray
+    absorbed: np.ndarray
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """Noise scale of each run, of shape (run,): half the width of the central 68%."""
+        return _noise_scale(self.replicated)
+
+    def free_part(self, direction: np.ndarray) -> np.ndarray:
+        """Return what is left of a direction, of shape (run,), once the law has its part."""
+        left: np.ndarray = direction - self.absorbed @ (self.absorbed.T @ direction)
+        return left
+
+    @property
+    def n_free(self) -> int:
+        """Number of runs less the directions in which the law can move them."""
+        return len(self.runs) - int(self.absorbed.shape[1])
+
+    @cached_property
+    def free(self) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals in noise scales without the part that the law takes up; (draw, run)."""
+        observed, replicated = (
+            z - (z @ self.absorbed) @ self.absorbed.T
+            for z in (self.observed / self.scale, self.replicated / self.scale)
+        )
+        return observed, replicated
+
+    def along(self, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return residuals in noise scales, clipped, along a direction: observed, replicated."""
+        observed, replicated = (
+            np.clip(values / self.scale, -CLIPPED_AT, CLIPPED_AT) @ direction
+            for values in (self.observed, self.replicated)
+        )
+        return observed, replicated
+
+
+def scatter_of(
+    source: LawDraws, runs: Runs, *, seed: int | np.random.Generator | None = None
+) -> Scatter:
+    """Return how runs and replicates of them scatter around the mean curve.
+
+    Parameters
+    ----------
+    source : LawDraws
+        Draws of a law and its noise.
+    runs : Runs
+        The runs.
+    seed : int or Generator, optional
+        Source of the noise of replicates.
+    """
+    source = _thinned(source, len(runs))
+    forecasts = forecast(source, runs, seed=seed)
+    mean = np.log(forecasts.mean_curve.to_numpy()).reshape(-1, len(runs))
+    with np.errstate(divide="ignore"):
+        replicates = np.log(forecasts.draws("new_run").to_numpy()).reshape(mean.shape)
+    replicated = np.clip(replicates - mean, -_BEYOND, _BEYOND)
+    centre = mean.mean(axis=0)
+    central_draw = int(np.argmin(np.sum((mean - centre) ** 2, axis=1)))
+    moves = _moves(source, forecasts.points, central_draw)
+    return Scatter(
+        runs=runs,
+        expected=np.median(mean, axis=0),
+        observed=np.log(runs.frame["loss"].to_numpy()) - mean,
+        replicated=replicated,
+        absorbed=_orthonormal(moves / _noise_scale(replicated)[:, None]),
+    )
+
+
+def covariates_of(runs: Runs) -> pd.DataFrame:
+    """Return the sizes of the runs and their tokens per parameter, one row a run."""
+    sizes = runs.frame[list(SIZES)]
+    return sizes.assign(**{TOKENS_PER_PARAM: sizes["tokens"] / sizes["n_params"]})
+
+
+def trends_of(scatter: Scatter) -> pd.DataFrame:
+    """Return every test quantity of residuals against sizes, with its p-value.
+
+    Residuals of log loss in noise scales, clipped, are regressed on the log of a size, scaled
+    to [-1, 1]. From observed and replicated residuals alike the directions are taken out that
+    the law can take up itself, so that replicates are as if they had been fitted. Then a
+    p-value is the posterior predictive one of Gelman, Meng and Stern 1996, two-sided.
+
+    Parameters
+    ----------
+    scatter : Scatter
+        Residuals of runs and of replicates.
+
+    Returns
+    -------
+    DataFrame
+        One row a quantity; see `Check`.
+    """
+    rows = [*_against_sizes(scatter)]
+    if scatter.n_free >= LEAST_FREE_RUNS:
+        share = scatter.absorbed.shape[1] / len(scatter.runs)
+        rows.append(_row("tails", "", "kurtosis", share, *map(_kurtosis, scatter.free)))
+    return pd.DataFrame(rows, columns=["quantity", "against", *_COLUMNS])
+
+
+def groups_of(scatter: Scatter, column: str = "group") -> pd.DataFrame:
+    """Return the mean residual of each group, with its p-value; no rows for a single group.
+
+    Parameters
+    ----------
+    scatter : Scatter
+        Residuals of runs and of replicates.
+    column : str
+        The column that names the group of a run.
+
+    Returns
+    -------
+    DataFrame
+        One row a group; see `Check`.
+    """
+    frame = scatter.runs.frame
+    labels = frame[column].dropna().unique() if column in frame else ()
+    rows = []
+    for label in labels if len(labels) > 1 else ():
+        inside = (frame[column] == label).to_numpy(dtype=bool)
+        precision = np.where(inside, 1 / scatter.scale, 0.0)
+        row = _linear("mean", column, 100.0, precision / np.sum(precision**2), scatter)
+        rows.append({"group": label, "n_runs": int(inside.sum())} | row)
+    return pd.DataFrame(rows, columns=["group", "n_runs", *_COLUMNS])
+
+
+def adjusted(p: np.ndarray) -> np.ndarray:
+    """Return p-values adjusted for their number after Holm 1979; NaN stays NaN."""
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    result = np.full(len(p), np.nan)
+    factors = np.arange(len(order), 0, -1)
+    result[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
+    return result
+
+
+def _noise_scale(replicated: np.ndarray) -> np.ndarray:
+    scale: np.ndarray = np.quantile(np.abs(replicated), CENTRAL, axis=0)
+    return scale
+
+
+def _against_sizes(scatter: Scatter) -> Iterator[dict[str, object]]:
+    for name, values in covariates_of(scatter.runs).items():
+        if values.max() / values.min() < LEAST_RANGE:
+            continue
+        x = np.log(values.to_numpy())
+        u = 2 * (x - x.min()) / (x.max() - x.min()) - 1
+        n_levels = len(np.unique(u.round(3)))
+        for degree, quantity, factor in ((1, "slope", 200.0), (2, "bend", 100.0)):
+            if n_levels <= degree:
+                continue
+            design = np.vander(u, degree + 1, increasing=True) / scatter.scale[:, None]
+            yield _linear(quantity, str(name), factor, np.linalg.pinv(design)[-1], scatter)
+        if name == "flops" and scatter.n_free >= LEAST_FREE_RUNS:
+            yield _spread(u, scatter)
+
+
+def _linear(
+    quantity: str, against: str, factor: float, direction: np.ndarray, scatter: Scatter
+) -> dict[str, object]:
+    """Return the row of a quantity that is linear in residuals, in percent of the loss."""
+    free = scatter.free_part(direction)
+    absorbed = 1 - float(np.sum(free**2) / np.sum(direction**2))
+    observed, replicated = scatter.along(factor * free)
+    return _row(quantity, against, "% of loss", absorbed, observed, replicated)
+
+
+def _spread(u: np.ndarray, scatter: Scatter) -> dict[str, object]:
+    """Return the row of the factor on the size of residuals from the least to the most compute."""
+    slope = np.linalg.pinv(np.vander(u, 2, increasing=True))[-1]
+    factors = []
+    for values in scatter.free:
+        away = np.minimum(np.abs(values), CLIPPED_AT)
+        factors.append(np.exp(2 * (away @ slope) / away.mean(axis=1)))
+    observed, replicated = factors
+    share = scatter.absorbed.shape[1] / len(scatter.runs)
+    return _row("spread", "flops", "factor", share, observed, replicated)
+
+
+def _kurtosis(z: np.ndarray) -> np.ndarray:
+    from scipy import stats
+
+    kurtosis: np.ndarray = stats.kurtosis(z, axis=1, fisher=False)
+    return kurtosis
+
+
+def _row(
+    quantity: str,
+    against: str,
+    unit: str,
+    absorbed: float,
+    observed: np.ndarray,
+    replicated: np.ndarray,
+) -> dict[str, object]:
+    lower, upper = np.quantile(replicated, [0.05, 0.95])
+    tail = min(np.sum(replicated >= observed), np.sum(replicated <= observed))
+    testable = absorbed <= 1 - LEAST_FREE
+    return {
+        "quantity": quantity,
+        "against": against,
+        "size": float(np.median(observed)),
+        "replicated_lower": float(lower),
+        "replicated_upper": float(upper),
+        "unit": unit,
+        "absorbed": absorbed,
+        "p": min(1.0, 2 * float(1 + tail) / (1 + len(observed))) if testable else np.nan,
+    }
+
+
+def _thinned(source: LawDraws, n_runs: int) -> LawDraws:
+    """Return the source with as many of its draws as can be held for that many runs."""
+    draws, noise_draws = source.draws, source.noise_draws
+    every = int(np.ceil(draws.sizes["chain"] * draws.sizes["draw"] * n_runs / MOST_CELLS))
+    if every <= 1 or noise_draws is None:
+        return source
+    some = {"draw": slice(None, None, every)}
+    return _Draws(
+        source.label,
+        source.law,
+        draws.isel(some),
+        source.flops_per_param_token,
+        source.noise,
+        noise_draws.isel(some),
+    )
+
+
+def _moves(source: LawDraws, points: xr.Dataset, draw: int) -> np.ndarray:
+    """Return how log losses move with each parameter, of shape (run, parameter)."""
+    n_draws = source.draws.sizes["draw"]
+    centre = source.draws.isel(chain=[draw // n_draws], draw=[draw % n_draws])
+    columns = []
+    for name in source.law.parameter_names:
+        # Relative to the value as well, so that a positive parameter stays positive.
+        at, spread = abs(centre[name].item()), float(source.draws[name].std())
+        step = min(_STEP * spread, _LARGEST_STEP * at)
+        ends = []
+        for sign in (1, -1):
+            moved = centre.assign({name: centre[name] + sign * step})
+            there = _Draws(source.label, source.law, moved, source.flops_per_param_token)
+            ends.append(np.log(law_loss(there, points).to_numpy().ravel()))
+        columns.append(ends[0] - ends[1])
+    return np.stack(columns, axis=1)
+
+
+def _orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of the span of columns, some of which may be dependent."""
+    lengths = np.linalg.norm(columns, axis=0)
+    moving = columns[:, lengths > 0] / lengths[lengths > 0]
+    basis, strengths, _ = np.linalg.svd(moving, full_matrices=False)
+    used: np.ndarray = basis[:, strengths > 1e-6 * strengths.max(initial=0.0)]
+    return used
