@@ -13,6 +13,7 @@ from scaling_bayes.units import SIZES, Kind, parse_quantity
 if TYPE_CHECKING:
     import xarray as xr
 
+    from scaling_bayes.discrepancy import DiscrepancyDraws
     from scaling_bayes.laws import Law
     from scaling_bayes.noise import Noise
 
@@ -39,6 +40,10 @@ class LawDraws(Protocol):
     @property
     def noise_draws(self) -> xr.Dataset | None:
         """Parameters of the noise, with dims chain and draw; None where there is no noise."""
+
+    @property
+    def discrepancy_draws(self) -> DiscrepancyDraws | None:
+        """How the mean of runs differs from the law; None where the law is taken for the truth."""
 
     @property
     def flops_per_param_token(self) -> float:

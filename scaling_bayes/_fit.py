@@ -20,6 +20,13 @@ from scaling_bayes._model import build_model
 from scaling_bayes._reach import ComputeToReach, compute_to_reach
 from scaling_bayes._sampling import RETRIED_KEY
 from scaling_bayes._summary import Summary, summarise
+from scaling_bayes.discrepancy import (
+    DATA_DIMS,
+    ROWS,
+    WEIGHT,
+    Discrepancy,
+    DiscrepancyDraws,
+)
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
 from scaling_bayes.runs import Runs
@@ -47,12 +54,15 @@ class Fit:
     data_tree : DataTree
         Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``, as
         ArviZ knows them.
+    discrepancy : Discrepancy or None
+        How the mean of runs may differ from the law.
     """
 
     law: Law
     noise: Noise
     runs: Runs
     data_tree: xr.DataTree
+    discrepancy: Discrepancy | None = None
 
     @property
     def label(self) -> str:
@@ -70,6 +80,26 @@ class Fit:
         return self.data_tree["posterior"].to_dataset()[self.noise.parameter_names]
 
     @property
+    def parameter_names(self) -> list[str]:
+        """Names of the parameters of law, noise and discrepancy."""
+        names = [*self.law.parameter_names, *self.noise.parameter_names]
+        return names if self.discrepancy is None else [*names, *self.discrepancy.parameter_names]
+
+    @property
+    def discrepancy_draws(self) -> DiscrepancyDraws | None:
+        """Draws of the discrepancy, which can be asked for any sizes; None where there is none."""
+        if self.discrepancy is None:
+            return None
+        rows = self.data_tree["constant_data"][ROWS].to_numpy()
+        sizes = self.runs.covariates(("n_params", "tokens"))
+        posterior = self.data_tree["posterior"].to_dataset()
+        return DiscrepancyDraws(
+            self.discrepancy,
+            posterior[[*self.discrepancy.parameter_names, WEIGHT]],
+            {name: values[rows[rows >= 0]] for name, values in sizes.items()},
+        )
+
+    @property
     def flops_per_param_token(self) -> float:
         """The k of C = k N D, as in the runs."""
         return self.runs.flops_per_param_token
@@ -77,7 +107,7 @@ class Fit:
     @cached_property
     def diagnostics(self) -> Diagnostics:
         """Figures that tell whether the draws can be trusted."""
-        return diagnose(self.data_tree, [*self.law.parameter_names, *self.noise.parameter_names])
+        return diagnose(self.data_tree, self.parameter_names)
 
     @cached_property
     def model(self) -> pm.Model:
@@ -85,13 +115,28 @@ class Fit:
 
         Prior predictive draws, log priors and log likelihoods are to be had from it.
         """
-        return build_model(self.runs, self.law, noise=self.noise, coordinates="natural")
+        return self._built("natural")
 
     @cached_property
     def sampling_model(self) -> pm.Model:
         """The PyMC model that was sampled: the same posterior in the coordinates of the sampler."""
-        coordinates: CoordinateName = self.data_tree.attrs[COORDINATES_KEY]
-        return build_model(self.runs, self.law, noise=self.noise, coordinates=coordinates)
+        return self._built(self.data_tree.attrs[COORDINATES_KEY])
+
+    def _built(self, coordinates: CoordinateName) -> pm.Model:
+        import pymc as pm
+
+        model = build_model(
+            self.runs,
+            self.law,
+            noise=self.noise,
+            discrepancy=self.discrepancy,
+            coordinates=coordinates,
+        )
+        if self.discrepancy is not None:
+            # The draws are weights of the landmarks that were chosen when they were drawn.
+            stored = self.data_tree["constant_data"].to_dataset()
+            pm.set_data({name: stored[name].to_numpy() for name in DATA_DIMS}, model=model)
+        return model
 
     def summary(
         self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
@@ -197,17 +242,31 @@ class Fit:
             The file.
         """
         target = Path(path)
-        _storage.write(self.data_tree, target, law=self.law, noise=self.noise, runs=self.runs)
+        _storage.write(
+            self.data_tree,
+            target,
+            law=self.law,
+            noise=self.noise,
+            discrepancy=self.discrepancy,
+            runs=self.runs,
+        )
         return target
 
     def __repr__(self) -> str:
+        error = "" if self.discrepancy is None else f" and {self.discrepancy.name} discrepancy"
         return (
-            f"Fit of {self.law.name} with {self.noise.name} noise to {len(self.runs)} runs "
+            f"Fit of {self.law.name} with {self.noise.name} noise{error} to {len(self.runs)} runs "
             f"({self.runs.source}): {self.diagnostics}"
         )
 
 
-def load(path: str | Path, *, law: Law | None = None, noise: Noise | None = None) -> Fit:
+def load(
+    path: str | Path,
+    *,
+    law: Law | None = None,
+    noise: Noise | None = None,
+    discrepancy: Discrepancy | None = None,
+) -> Fit:
     """Read a fit that `Fit.save` wrote.
 
     Parameters
@@ -218,6 +277,8 @@ def load(path: str | Path, *, law: Law | None = None, noise: Noise | None = None
         The law, if it is one of your own.
     noise : Noise, optional
         The noise, if it is one of your own.
+    discrepancy : Discrepancy, optional
+        The discrepancy, if it is one of your own.
 
     Returns
     -------
@@ -229,10 +290,9 @@ def load(path: str | Path, *, law: Law | None = None, noise: Noise | None = None
     FileFormatError
         If the file is not a fit, is in another format, or holds another law.
     """
-    data_tree, stored_law, stored_noise, runs = _storage.read(
-        Path(path), law=law, noise_model=noise
+    return Fit(
+        *_storage.read(Path(path), law=law, noise_model=noise, discrepancy_model=discrepancy)
     )
-    return Fit(stored_law, stored_noise, runs, data_tree)
 
 
 def _with_groups(

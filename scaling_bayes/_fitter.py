@@ -10,7 +10,7 @@ import numpy as np
 from scaling_bayes._coordinates import CoordinateName, resolve
 from scaling_bayes._fit import COORDINATES_KEY, Fit
 from scaling_bayes._identifiability import check_identifiable
-from scaling_bayes._model import OBSERVED, build_model, model_data
+from scaling_bayes._model import OBSERVED, build_model, data_dims, model_data
 from scaling_bayes._sampling import (
     OnFailure,
     Sampler,
@@ -19,6 +19,7 @@ from scaling_bayes._sampling import (
     prepare,
     sample_checked,
 )
+from scaling_bayes.discrepancy import Discrepancy
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise, StudentT
@@ -37,6 +38,9 @@ class Fitter:
         The law, with its priors.
     noise : Noise, optional
         How log loss scatters around the law; `StudentT` by default.
+    discrepancy : Discrepancy, optional
+        How the mean of runs may differ from the law; none by default, which takes the law for
+        the truth.
     coordinates : {"centred", "natural"}, optional
         What the sampler moves in; centred where the law allows it.
     sampler : {"nutpie", "pymc", "numpyro"}
@@ -57,6 +61,7 @@ class Fitter:
         law: Law,
         *,
         noise: Noise | None = None,
+        discrepancy: Discrepancy | None = None,
         coordinates: CoordinateName | None = None,
         sampler: SamplerName = "nutpie",
         settings: SamplerSettings | None = None,
@@ -69,6 +74,7 @@ class Fitter:
             )
         self.law = law
         self.noise = StudentT() if noise is None else noise
+        self.discrepancy = discrepancy
         self.coordinates = resolve(coordinates, law)
         self.sampler = sampler
         self.settings = SamplerSettings() if settings is None else settings
@@ -109,17 +115,28 @@ class Fitter:
             )
         check_identifiable(runs, self.law)
         if self._prepared is None:
-            model = build_model(runs, self.law, noise=self.noise, coordinates=self.coordinates)
+            model = build_model(
+                runs,
+                self.law,
+                noise=self.noise,
+                discrepancy=self.discrepancy,
+                coordinates=self.coordinates,
+            )
             self._prepared = prepare(model, self.sampler)
+        data = model_data(runs, self.law, self.discrepancy)
+        models = (self.law, self.noise, self.discrepancy)
+        names = [name for model in models if model is not None for name in model.parameter_names]
         data_tree = sample_checked(
             self._prepared,
-            model_data(runs, self.law),
-            [*self.law.parameter_names, *self.noise.parameter_names],
+            data,
+            names,
             settings=self.settings,
             rng=np.random.default_rng(seed),
             on_failure=self.on_failure,
         )
-        return Fit(self.law, self.noise, runs, self._described(data_tree, runs))
+        return Fit(
+            self.law, self.noise, runs, self._described(data_tree, data, runs), self.discrepancy
+        )
 
     def _provenance(self) -> dict[str, str]:
         """Return what the draws were made with."""
@@ -132,14 +149,15 @@ class Fitter:
             },
         }
 
-    def _described(self, data_tree: xr.DataTree, runs: Runs) -> xr.DataTree:
+    def _described(
+        self, data_tree: xr.DataTree, data: dict[str, np.ndarray], runs: Runs
+    ) -> xr.DataTree:
         """Return posterior and statistics with the data beside them, as ArviZ expects."""
         import xarray as xr
 
-        data = model_data(runs, self.law)
         run = {"run": np.arange(len(runs))}
         constant = {
-            name: ("run", values) if values.ndim else values
+            name: (data_dims(name, values) or (), values)
             for name, values in data.items()
             if name != "observed_log_loss"
         }
@@ -159,6 +177,7 @@ def fit(
     law: Law,
     *,
     noise: Noise | None = None,
+    discrepancy: Discrepancy | None = None,
     coordinates: CoordinateName | None = None,
     sampler: SamplerName = "nutpie",
     settings: SamplerSettings | None = None,
@@ -173,7 +192,7 @@ def fit(
         The training runs.
     law : Law
         The law, with its priors.
-    noise, coordinates, sampler, settings, on_failure
+    noise, discrepancy, coordinates, sampler, settings, on_failure
         As in `Fitter`.
     seed : int or Generator, optional
         Source of randomness; the same seed gives the same draws.
@@ -193,6 +212,7 @@ def fit(
     fitter = Fitter(
         law,
         noise=noise,
+        discrepancy=discrepancy,
         coordinates=coordinates,
         sampler=sampler,
         settings=settings,

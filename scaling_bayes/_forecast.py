@@ -215,10 +215,13 @@ def forecast(
         If the points do not hold what the law needs.
     """
     where = points_of(source, points, n_params=n_params, tokens=tokens, flops=flops)
+    rng = np.random.default_rng(seed)
     mean_curve = law_loss(source, where)
+    if source.discrepancy_draws is not None:
+        shift = source.discrepancy_draws.sample(where, rng)
+        mean_curve = (mean_curve * np.exp(shift)).assign_attrs(mean_curve.attrs)
     new_run = None
     if source.noise is not None:
-        rng = np.random.default_rng(seed)
         # A draw with very heavy tails can lie beyond the largest float; infinity is its value.
         with np.errstate(over="ignore"):
             log_loss = source.noise.sample(

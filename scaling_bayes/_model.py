@@ -9,11 +9,13 @@ import numpy as np
 
 from scaling_bayes._coordinates import (
     COORDINATES,
+    DISCREPANCY_COORDINATES,
     CoordinateName,
     reference_name,
     references,
     resolve,
 )
+from scaling_bayes.discrepancy import DATA_DIMS, Discrepancy
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise, StudentT
 from scaling_bayes.runs import Runs
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
 OBSERVED = "log_loss"
+"""Name under which a model holds the runs' log loss."""
 
 
 def log_name(covariate: str) -> str:
@@ -29,7 +32,14 @@ def log_name(covariate: str) -> str:
     return f"log_{covariate}"
 
 
-def model_data(runs: Runs, law: Law) -> dict[str, np.ndarray]:
+def data_dims(name: str, values: np.ndarray) -> tuple[str, ...] | None:
+    """Return the dims of what `model_data` holds under a name; None for a scalar."""
+    return DATA_DIMS.get(name, ("run",) if values.ndim else None)
+
+
+def model_data(
+    runs: Runs, law: Law, discrepancy: Discrepancy | None = None
+) -> dict[str, np.ndarray]:
     """Return everything of the runs that the model reads, by the name it has there.
 
     Parameters
@@ -38,20 +48,24 @@ def model_data(runs: Runs, law: Law) -> dict[str, np.ndarray]:
         The training runs.
     law : Law
         The law, which says which covariates are read.
+    discrepancy : Discrepancy, optional
+        How the mean of runs may differ from the law.
 
     Returns
     -------
     dict of str to ndarray
-        The log of each covariate, ``weight`` and ``observed_log_loss``, of shape (run,), and the
-        centre of each covariate, a scalar.
+        The log of each covariate, ``weight`` and ``observed_log_loss``, of shape (run,), the
+        centre of each covariate, a scalar; with a discrepancy also what it reads of the runs.
     """
     columns = runs.covariates(("loss", "weight"))
     covariates = runs.covariates(law.covariates)
+    sizes = runs.covariates(("n_params", "tokens"))
     return {
         **{log_name(name): np.log(values) for name, values in covariates.items()},
         **references(runs, law),
         "weight": columns["weight"],
         "observed_log_loss": np.log(columns["loss"]),
+        **({} if discrepancy is None else discrepancy.data(sizes)),
     }
 
 
@@ -60,6 +74,7 @@ def build_model(
     law: Law,
     *,
     noise: Noise | None = None,
+    discrepancy: Discrepancy | None = None,
     coordinates: CoordinateName | None = None,
 ) -> pm.Model:
     """Return the PyMC model of the runs under a law.
@@ -72,6 +87,8 @@ def build_model(
         The law of their loss, with its priors.
     noise : Noise, optional
         How log loss scatters around the law; `StudentT` by default.
+    discrepancy : Discrepancy, optional
+        How the mean of runs may differ from the law; none by default.
     coordinates : {"centred", "natural"}, optional
         What the sampler moves in; centred where the law allows it. The posterior is the same.
 
@@ -92,14 +109,18 @@ def build_model(
     import pymc as pm
 
     noise = StudentT() if noise is None else noise
-    for parameter in (*law.parameters, *noise.parameters):
+    declared = (law, noise) if discrepancy is None else (law, noise, discrepancy)
+    for parameter in (parameter for model in declared for parameter in model.parameters):
         parameter.prior.check_support(parameter.name, parameter.support)
-    create_parameters = COORDINATES[resolve(coordinates, law)]
-    with pm.Model(coords={"run": np.arange(len(runs))}) as model:
+    chosen = resolve(coordinates, law)
+    coords = {"run": np.arange(len(runs))}
+    if discrepancy is not None:
+        coords |= dict.fromkeys(("component", "landmark"), np.arange(discrepancy.n_components))
+    with pm.Model(coords=coords) as model:
         data = SimpleNamespace(
             **{
-                name: pm.Data(name, values, dims="run" if values.ndim else None)
-                for name, values in model_data(runs, law).items()
+                name: pm.Data(name, values, dims=data_dims(name, values))
+                for name, values in model_data(runs, law, discrepancy).items()
             }
         )
         centres = SimpleNamespace(
@@ -110,15 +131,27 @@ def build_model(
         sizes = SimpleNamespace(
             **{name: np.exp(getattr(data, log_name(name))) for name in law.covariates}
         )
-        p = create_parameters(law, centres)
-        noise_p = SimpleNamespace(
-            **{name: prior.create(name) for name, prior in noise.priors.items()}
-        )
+        p = COORDINATES[chosen](law, centres)
+        noise_p = _created(noise)
+        log_loss = np.log(law.loss(p, sizes))
+        if discrepancy is not None:
+            log_loss = log_loss + DISCREPANCY_COORDINATES[chosen](
+                discrepancy,
+                _created(discrepancy),
+                data,
+                log_loss=log_loss,
+                scale=noise.scale(noise_p),
+            )
         noise.observe(
             OBSERVED,
-            np.log(law.loss(p, sizes)),
+            log_loss,
             noise_p,
             weight=data.weight,
             observed=data.observed_log_loss,
         )
     return model
+
+
+def _created(declared: Noise | Discrepancy) -> SimpleNamespace:
+    """Return the parameters of noise or discrepancy as variables of the model in context."""
+    return SimpleNamespace(**{name: prior.create(name) for name, prior in declared.priors.items()})

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scaling_bayes import laws, noise
+from scaling_bayes import discrepancy, laws, noise
 from scaling_bayes._atomic import replacing
 from scaling_bayes._version import __version__
+from scaling_bayes.discrepancy import Discrepancy
 from scaling_bayes.errors import FileFormatError, InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
@@ -28,7 +29,15 @@ FORMAT_KEY = "scaling_bayes_format"
 VERSION_KEY = "scaling_bayes_version"
 
 
-def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: Runs) -> None:
+def write(
+    data_tree: xr.DataTree,
+    path: Path,
+    *,
+    law: Law,
+    noise: Noise,
+    discrepancy: Discrepancy | None,
+    runs: Runs,
+) -> None:
     """Write a fit to a temporary file beside `path`, then rename it to `path`.
 
     Parameters
@@ -37,7 +46,7 @@ def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: R
         Posterior and what belongs to it.
     path : Path
         Where to; an older file is replaced only when the new one is whole.
-    law, noise, runs
+    law, noise, discrepancy, runs
         What the posterior is of; kept as text in the attributes of the file.
 
     Raises
@@ -55,6 +64,7 @@ def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: R
         VERSION_KEY: __version__,
         "law": json.dumps(law.to_dict()),
         "noise": json.dumps(noise.to_dict()),
+        "discrepancy": json.dumps(None if discrepancy is None else discrepancy.to_dict()),
         "runs": json.dumps(_runs_to_dict(runs)),
     }
     try:
@@ -68,16 +78,20 @@ def write(data_tree: xr.DataTree, path: Path, *, law: Law, noise: Noise, runs: R
 
 
 def read(
-    path: Path, *, law: Law | None, noise_model: Noise | None
-) -> tuple[xr.DataTree, Law, Noise, Runs]:
+    path: Path,
+    *,
+    law: Law | None,
+    noise_model: Noise | None,
+    discrepancy_model: Discrepancy | None,
+) -> tuple[Law, Noise, Runs, xr.DataTree, Discrepancy | None]:
     """Read what `write` wrote.
 
     Parameters
     ----------
     path : Path
         The file.
-    law, noise_model
-        Needed where the fit is of a law or noise that this package does not know.
+    law, noise_model, discrepancy_model
+        Needed where the fit is of a law, noise or discrepancy that this package does not know.
 
     Raises
     ------
@@ -108,15 +122,23 @@ def read(
         )
     try:
         parts = {name: json.loads(attrs[name]) for name in ("law", "noise", "runs")}
+        # Files of before there was discrepancy say nothing of it.
+        parts["discrepancy"] = json.loads(attrs.get("discrepancy", "null"))
     except (KeyError, ValueError) as error:
         raise FileFormatError(
             f"{path} is damaged: its description cannot be read ({error!r}). Fit again."
         ) from error
+    stored_discrepancy = parts["discrepancy"]
     return (
-        data_tree,
         _declared(path, "law", parts["law"], law, laws.REGISTRY),
         _declared(path, "noise", parts["noise"], noise_model, noise.REGISTRY),
         _runs_from_dict(parts["runs"]),
+        data_tree,
+        None
+        if stored_discrepancy is None
+        else _declared(
+            path, "discrepancy", stored_discrepancy, discrepancy_model, discrepancy.REGISTRY
+        ),
     )
 
 

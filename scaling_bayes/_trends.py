@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling_bayes._draws import LawDraws, law_loss
 from scaling_bayes._forecast import forecast
+from scaling_bayes.discrepancy import DiscrepancyDraws
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
 from scaling_bayes.runs import Runs
@@ -53,6 +54,7 @@ class _Draws:
     flops_per_param_token: float
     noise: Noise | None = None
     noise_draws: xr.Dataset | None = None
+    discrepancy_draws: DiscrepancyDraws | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +288,7 @@ def _row(
 
 def _thinned(source: LawDraws, n_runs: int) -> LawDraws:
     """Return the source with as many of its draws as can be held for that many runs."""
-    draws, noise_draws = source.draws, source.noise_draws
+    draws, noise_draws, error = source.draws, source.noise_draws, source.discrepancy_draws
     every = int(np.ceil(draws.sizes["chain"] * draws.sizes["draw"] * n_runs / MOST_CELLS))
     if every <= 1 or noise_draws is None:
         return source
@@ -298,6 +300,7 @@ def _thinned(source: LawDraws, n_runs: int) -> LawDraws:
         source.flops_per_param_token,
         source.noise,
         noise_draws.isel(some),
+        None if error is None else replace(error, draws=error.draws.isel(some)),
     )
 
 

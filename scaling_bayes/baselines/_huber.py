@@ -56,6 +56,7 @@ class HuberFit:
     objective: float
     flops_per_param_token: float
     noise_draws: None = field(default=None, init=False, repr=False)
+    discrepancy_draws: None = field(default=None, init=False, repr=False)
 
     @property
     def label(self) -> str:

@@ -45,6 +45,7 @@ class PublishedLaw:
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN
     noise: None = field(default=None, init=False, repr=False)
     noise_draws: None = field(default=None, init=False, repr=False)
+    discrepancy_draws: None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if set(self.values) != set(self.law.parameter_names):

@@ -56,6 +56,16 @@ class Noise(Declared, ABC):
             Number of equal runs that each new one is the mean of: divides the variance.
         """
 
+    def scale(self, p: Any) -> Any:
+        """Return about how far log losses scatter, a unit for the sampler's coordinates.
+
+        Parameters
+        ----------
+        p : object with one attribute per parameter
+            Parameters of the noise.
+        """
+        return 0.01
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 

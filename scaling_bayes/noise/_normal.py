@@ -24,6 +24,10 @@ class Normal(Noise):
             name, mu=log_loss, sigma=p.sigma / weight**0.5, observed=observed, dims="run"
         )
 
+    def scale(self, p: Any) -> Any:
+        """Return sigma; see `Noise.scale`."""
+        return p.sigma
+
     def sample(self, log_loss: Any, p: Any, rng: np.random.Generator, *, weight: Any = 1.0) -> Any:
         """Return log losses of new runs; see `Noise.sample`."""
         scatter = log_loss.copy(data=rng.standard_normal(log_loss.shape))

@@ -26,8 +26,8 @@ class StudentT(Noise):
             r"\nu",
             "1",
             "degrees of freedom of the noise",
-            Prior("Gamma", alpha=2.0, beta=0.1),
-            "from heavy tails to nearly Normal (Juarez and Steel 2010)",
+            Prior("Truncated", dist=Prior("Gamma", alpha=2.0, beta=0.1), lower=2.0),
+            "from heavy tails to nearly Normal (Juarez and Steel 2010), but of finite variance",
         ),
     )
 
@@ -38,6 +38,10 @@ class StudentT(Noise):
         return pm.StudentT(
             name, nu=p.nu, mu=log_loss, sigma=p.sigma / weight**0.5, observed=observed, dims="run"
         )
+
+    def scale(self, p: Any) -> Any:
+        """Return sigma; see `Noise.scale`."""
+        return p.sigma
 
     def sample(self, log_loss: Any, p: Any, rng: np.random.Generator, *, weight: Any = 1.0) -> Any:
         """Return log losses of new runs; see `Noise.sample`."""

@@ -1,0 +1,30 @@
+"""Model discrepancy: how far runs may lie from every law of the form that is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scaling_bayes.discrepancy._base import (
+    BASIS,
+    DATA_DIMS,
+    ROWS,
+    WEIGHT,
+    WHITENING,
+    Discrepancy,
+    DiscrepancyDraws,
+)
+from scaling_bayes.discrepancy._smooth import Smooth
+
+REGISTRY: dict[str, Callable[..., Discrepancy]] = {"smooth": Smooth}
+
+__all__ = [
+    "BASIS",
+    "DATA_DIMS",
+    "REGISTRY",
+    "ROWS",
+    "WEIGHT",
+    "WHITENING",
+    "Discrepancy",
+    "DiscrepancyDraws",
+    "Smooth",
+]

@@ -1,0 +1,139 @@
+"""What every model of discrepancy declares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scaling_bayes.parameters import Declared
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+
+BASIS = "discrepancy_basis"
+"""Name of the value of each component at each run."""
+WHITENING = "discrepancy_whitening"
+"""Name of the matrix that turns the discrepancy at the landmarks into weights."""
+ROWS = "discrepancy_row"
+"""Name of the runs that are the landmarks."""
+WEIGHT = "discrepancy_weight"
+"""Name of the weight of each component, on log loss."""
+
+DATA_DIMS = {
+    BASIS: ("run", "component"),
+    WHITENING: ("component", "landmark"),
+    ROWS: ("landmark",),
+}
+
+
+class Discrepancy(Declared, ABC):
+    """How the mean of runs differs from the law, as a function of their sizes.
+
+    Noise differs from run to run at the same sizes; discrepancy does not (Kennedy and O'Hagan
+    2001, section 4.2). A fit learns it where there are runs; between and beyond them it is as
+    uncertain as what was learned leaves it.
+
+    It is a weighted sum of components, which belong to landmarks: some of the runs.
+
+    Parameters
+    ----------
+    priors : mapping of str to Prior or PreliZ distribution, optional
+        Priors to take instead of the default ones, by parameter name.
+    """
+
+    n_components: int
+
+    @abstractmethod
+    def data(self, sizes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what a model of runs reads: `BASIS`, `WHITENING` and `ROWS`.
+
+        Parameters
+        ----------
+        sizes : mapping of str to ndarray, shape (run,)
+            ``n_params`` and ``tokens`` of the runs.
+
+        Returns
+        -------
+        dict of str to ndarray
+            With dims as in `DATA_DIMS`. Where there are fewer landmarks than components, `ROWS`
+            ends in -1, and the columns of the others in zeros.
+        """
+
+    @abstractmethod
+    def create(self, p: Any, data: Any) -> Any:
+        """Add the weights to the PyMC model in context, and return the shift of log loss.
+
+        Parameters
+        ----------
+        p : object with one attribute per parameter
+            Parameters of the discrepancy.
+        data : object with one attribute for each name in `DATA_DIMS`
+            What `data` returned, as variables.
+        """
+
+    @abstractmethod
+    def create_centred(self, p: Any, data: Any, *, log_loss: Any, observed: Any, scale: Any) -> Any:
+        """Do as `create`, in coordinates that the runs determine well.
+
+        Parameters
+        ----------
+        p, data
+            As in `create`.
+        log_loss : TensorVariable
+            Log of the law's loss, one value a run.
+        observed : TensorVariable
+            Observed log losses.
+        scale : TensorVariable or float
+            Scale of the noise on log loss.
+        """
+
+    @abstractmethod
+    def sample(
+        self,
+        draws: xr.Dataset,
+        landmarks: Mapping[str, np.ndarray],
+        points: xr.Dataset,
+        rng: np.random.Generator,
+    ) -> xr.DataArray:
+        """Return draws of the shift of log loss, with dims chain, draw and that of the points.
+
+        Parameters
+        ----------
+        draws : Dataset
+            Parameters of the discrepancy and `WEIGHT`, with dims chain and draw.
+        landmarks : mapping of str to ndarray, shape (landmark,)
+            ``n_params`` and ``tokens`` of the landmarks.
+        points : Dataset
+            Sizes ``n_params`` and ``tokens``, with one dim.
+        rng : numpy.random.Generator
+            Source of what the runs do not determine.
+        """
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+@dataclass(frozen=True, eq=False)
+class DiscrepancyDraws:
+    """A discrepancy as a fit has learned it.
+
+    Attributes
+    ----------
+    discrepancy : Discrepancy
+        The model.
+    draws : Dataset
+        Its parameters and `WEIGHT`, with dims chain and draw.
+    landmarks : mapping of str to ndarray, shape (landmark,)
+        ``n_params`` and ``tokens`` of the runs that the weights belong to.
+    """
+
+    discrepancy: Discrepancy
+    draws: xr.Dataset
+    landmarks: Mapping[str, np.ndarray]
+
+    def sample(self, points: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
+        """Return draws of the shift of log loss at points; see `Discrepancy.sample`."""
+        return self.discrepancy.sample(self.draws, self.landmarks, points, rng)

@@ -1,0 +1,132 @@
+"""Discrepancy as a smooth random function of compute and tokens per parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_bayes.discrepancy._base import BASIS, ROWS, WEIGHT, WHITENING, Discrepancy
+from scaling_bayes.discrepancy._components import Components, leading_rows
+from scaling_bayes.errors import InputError
+from scaling_bayes.parameters import Parameter
+from scaling_bayes.priors import Prior
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SIZES = ("n_params", "tokens")
+
+
+class Smooth(Discrepancy):
+    """log L = log L(N, D) + delta, with delta a Gaussian process in log C and log(D / N).
+
+    delta has standard deviation tau and a Matern 5/2 correlation whose lengths are two decades
+    of compute and a factor of 50 in tokens per parameter: laws are off by smooth bends along
+    these two, and a bend that was seen says less and less of runs ever farther away.
+    """
+
+    name = "smooth"
+    parameters = (
+        Parameter(
+            "tau",
+            r"\tau",
+            "1",
+            "scale of the discrepancy on log loss",
+            Prior("LogNormal", mu=log(0.05), sigma=0.8),
+            "as learned from public sweeps: from one to some twenty percent",
+        ),
+    )
+    n_components = 20
+    lengths = (log(100.0), log(50.0))
+    """Correlation lengths in log C and in log(D / N)."""
+
+    def data(self, sizes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what a model of runs reads; see `Discrepancy.data`."""
+        places = self._places(sizes)
+        # Half of the runs at most: the others tell the noise from the discrepancy.
+        at_most = min(self.n_components, len(places) // 2)
+        rows = leading_rows(places, _matern52, at_most)
+        components = Components(_matern52, places[rows])
+        # The model has always as many components, so that it compiles once.
+        lacking = self.n_components - len(rows)
+        return {
+            BASIS: np.pad(components.at(places), ((0, 0), (0, lacking))),
+            WHITENING: np.pad(np.linalg.inv(components.root), (0, lacking)),
+            ROWS: np.pad(rows, (0, lacking), constant_values=-1),
+        }
+
+    def create(self, p: Any, data: Any) -> Any:
+        """Add the weights to the model; see `Discrepancy.create`."""
+        import pymc as pm
+
+        weight = pm.Normal(WEIGHT, 0, p.tau, dims="component")
+        return getattr(data, BASIS) @ weight
+
+    def create_centred(self, p: Any, data: Any, *, log_loss: Any, observed: Any, scale: Any) -> Any:
+        """Add the weights to the model by the mean log loss at the landmarks.
+
+        Runs determine that mean nearly whatever the law is, so that the sampler can move the law
+        freely below it. It is measured from the loss observed there, in units of the noise.
+        """
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        rows = getattr(data, ROWS)
+        from_observed = pm.Flat("discrepancy_landmark", shape=self.n_components)
+        shift = observed[rows] + scale * from_observed - log_loss[rows]
+        weight = pm.Deterministic(
+            WEIGHT,
+            pt.switch(rows >= 0, getattr(data, WHITENING) @ shift, p.tau * from_observed),
+            dims="component",
+        )
+        density = pt.switch(
+            rows >= 0,
+            pm.logp(pm.Normal.dist(0, p.tau), weight) + pt.log(scale),
+            pm.logp(pm.Normal.dist(0, 1), from_observed),
+        )
+        pm.Potential("discrepancy_prior", density.sum())
+        return getattr(data, BASIS) @ weight
+
+    def sample(
+        self,
+        draws: xr.Dataset,
+        landmarks: Mapping[str, np.ndarray],
+        points: xr.Dataset,
+        rng: np.random.Generator,
+    ) -> xr.DataArray:
+        """Return draws of the shift of log loss; see `Discrepancy.sample`."""
+        import xarray as xr
+
+        missing = [name for name in _SIZES if name not in points]
+        if missing:
+            raise InputError(
+                f"the discrepancy needs n_params and tokens of every point; the points have no "
+                f"{' and no '.join(missing)}."
+            )
+        places = self._places({name: points[name].to_numpy() for name in _SIZES})
+        (point,) = points[_SIZES[0]].dims
+        components = Components(_matern52, self._places(landmarks))
+        values = components.at(places)
+        tau = draws["tau"].transpose("chain", "draw")
+        weight = draws[WEIGHT].transpose("chain", "draw", "component").to_numpy()
+        rest = components.rest(places, tau.size, rng).reshape(*tau.shape, -1)
+        return xr.DataArray(
+            weight[..., : values.shape[1]] @ values.T + tau.to_numpy()[..., None] * rest,
+            dims=("chain", "draw", point),
+            coords=tau.coords,
+        )
+
+    def _places(self, sizes: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return log C and log(D / N) in correlation lengths, of shape (run, 2)."""
+        log_n, log_d = (np.log(np.asarray(sizes[name], dtype=float)) for name in _SIZES)
+        return np.column_stack([log_n + log_d, log_d - log_n]) / self.lengths
+
+
+def _matern52(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return Matern's correlation with smoothness 5/2 (Rasmussen and Williams 2006, eq. 4.17)."""
+    distance = sqrt(5) * np.sqrt(np.sum((a[:, None] - b[None]) ** 2, axis=-1))
+    correlation: np.ndarray = (1 + distance + distance**2 / 3) * np.exp(-distance)
+    return correlation
