@@ -1,5 +1,6 @@
 from . import baselines as baselines
 from . import datasets as datasets
+from . import discrepancy as discrepancy
 from . import errors as errors
 from . import laws as laws
 from . import noise as noise
@@ -8,6 +9,9 @@ from . import units as units
 from ._allocation import Allocation as Allocation
 from ._allocation import allocate as allocate
 from ._allocation import loss_given_up as loss_given_up
+from ._average import Average as Average
+from ._average import AverageFitter as AverageFitter
+from ._average import average as average
 from ._backtest import Backtest as Backtest
 from ._backtest import backtest as backtest
 from ._check import Check as Check
@@ -23,6 +27,9 @@ from ._forecast import Forecast as Forecast
 from ._forecast import forecast as forecast
 from ._forecaster import Forecaster as Forecaster
 from ._forecaster import Forecasting as Forecasting
+from ._held_out import score as score
+from ._marginal_likelihood import MarginalLikelihood as MarginalLikelihood
+from ._marginal_likelihood import marginal_likelihood as marginal_likelihood
 from ._model import build_model as build_model
 from ._reach import ComputeToReach as ComputeToReach
 from ._reach import compute_to_reach as compute_to_reach

@@ -22,8 +22,10 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._isoflop import level_set, loss_along, minimise
+from scaling_bayes._mixture import Source, law_names, mix, weighted_laws
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
+from scaling_bayes.laws import Law
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -46,14 +48,15 @@ class Allocation:
 
     Attributes
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         What the allocation follows from.
     optimum : Dataset
         Draws of ``n_params``, ``tokens``, ``tokens_per_param`` and ``loss`` at the optimum,
-        with dims chain, draw and budget; the coordinate ``flops`` holds the budgets.
+        with dims chain, draw and budget; the coordinate ``flops`` holds the budgets. Each draw
+        of an average is optimal by the law of the member that it belongs to.
     """
 
-    source: LawDraws
+    source: Source
     optimum: xr.Dataset
 
     @property
@@ -89,29 +92,38 @@ class Allocation:
         return interval(self.optimum[of], prob=prob, kind=kind)
 
     @cached_property
-    def _parameters(self) -> SimpleNamespace:
-        """Draws as arrays of shape (sample, 1), against budgets of shape (budget,)."""
-        return SimpleNamespace(
-            **{
-                str(name): values.to_numpy().reshape(-1, 1)
-                for name, values in self.source.draws.data_vars.items()
-            }
-        )
+    def _laws(self) -> list[tuple[Law, SimpleNamespace, float]]:
+        """Each law, all its draws as arrays of shape (sample, 1), and its weight."""
+        return [
+            (
+                one.law,
+                SimpleNamespace(
+                    **{
+                        str(name): values.to_numpy().reshape(-1, 1)
+                        for name, values in one.draws.data_vars.items()
+                    }
+                ),
+                weight,
+            )
+            for one, weight in weighted_laws(self.source)
+        ]
 
     def _expected_loss(self, log_n: np.ndarray, flops: np.ndarray) -> np.ndarray:
-        source = self.source
-        loss = loss_along(
-            source.law, self._parameters, log_n.ravel(), flops.ravel(), source.flops_per_param_token
-        )
-        mean: np.ndarray = loss.mean(axis=0).reshape(log_n.shape)
-        return mean
+        """Return the loss expected over the draws of each law, weighted; budgets are elements."""
+        k = self.source.flops_per_param_token
+        mean = np.zeros(log_n.size)
+        for law, parameters, weight in self._laws:
+            loss = loss_along(law, parameters, log_n.ravel(), flops.ravel(), k)
+            mean += weight * loss.mean(axis=0)
+        return mean.reshape(log_n.shape)
 
     @cached_property
     def recommended(self) -> xr.Dataset:
         """The one allocation per budget whose expected loss is smallest.
 
         Expected over the posterior, so it is also the one with the smallest expected loss
-        given up. A data set with dim budget: ``n_params``, ``tokens``, ``tokens_per_param``,
+        given up; for an average, over all draws of every member, by the members' weights. A
+        data set with dim budget: ``n_params``, ``tokens``, ``tokens_per_param``,
         ``expected_loss`` in nats per token, and what committing to it costs against each
         draw's own optimum, in nats per token: ``cost_mean`` on average and ``cost_p95`` at
         the 95th percentile of draws.
@@ -119,7 +131,7 @@ class Allocation:
         optima = self.optimum["n_params"]
         low, high = (np.log(bound(SAMPLE_DIMS).to_numpy()) for bound in (optima.min, optima.max))
         log_n = minimise(
-            self._expected_loss, low - 0.5, high + 0.5, (self.flops,), what=self.source.law.name
+            self._expected_loss, low - 0.5, high + 0.5, (self.flops,), what=law_names(self.source)
         )
         k = self.source.flops_per_param_token
         n_params = np.exp(log_n)
@@ -128,7 +140,7 @@ class Allocation:
         better_by = -float(given_up.min())
         if better_by > _ROUNDING:
             raise NoOptimumError(
-                f"the optimum that {self.source.law.name} gives is none: another size has "
+                f"the optimum that {law_names(self.source)} gives is none: another size has "
                 f"{better_by:.2g} nats per token less. Does its optimal_n_params suit its loss?"
             )
         return self.optimum[["flops"]].assign(
@@ -204,7 +216,8 @@ class Allocation:
                 "flops": self.flops,
             }
         ).rename(point="budget")
-        return law_loss(self.source, points) - self.optimum["loss"]
+        loss = mix(self.source, lambda one: law_loss(one, points))
+        return loss - self.optimum["loss"]
 
     def to_frame(
         self,
@@ -270,12 +283,12 @@ def _lines_of(row: Mapping[Hashable, Any], *, with_intervals: bool) -> Iterator[
         )
 
 
-def allocate(source: LawDraws, *, flops: object) -> Allocation:
+def allocate(source: Source, *, flops: object) -> Allocation:
     """Return the posterior of the compute-optimal allocation for each budget.
 
     Parameters
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         What to allocate with.
     flops : float, str or array_like
         Training budgets in FLOPs; ``"3e4 PF-days"`` is read too.
@@ -289,19 +302,20 @@ def allocate(source: LawDraws, *, flops: object) -> Allocation:
     ------
     UnitError
         If a budget is not a positive quantity of compute.
+    InputError
+        If a member of an average has no draws of a law.
     NoOptimumError
         If the law has no optimum inside.
     """
     import xarray as xr
 
     budgets = xr.DataArray(sizes("flops", flops), dims="budget")
-    return Allocation(
-        source, optimum(source, budgets).assign_coords(flops=("budget", budgets.to_numpy()))
-    )
+    best = mix(source, lambda one: optimum(one, budgets))
+    return Allocation(source, best.assign_coords(flops=("budget", budgets.to_numpy())))
 
 
 def loss_given_up(
-    source: LawDraws,
+    source: Source,
     *,
     n_params: object = None,
     tokens: object = None,
@@ -311,7 +325,7 @@ def loss_given_up(
 
     Parameters
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         What to judge with.
     n_params, tokens, flops : float, str or array_like, optional
         Two of the three, of each run.
@@ -324,10 +338,13 @@ def loss_given_up(
     Raises
     ------
     InputError
-        If the sizes do not determine the points.
+        If the sizes do not determine the points, or a member of an average has no draws of a
+        law.
     """
-    points = points_of(source, None, n_params=n_params, tokens=tokens, flops=flops)
-    spent = source.flops_per_param_token * points["n_params"] * points["tokens"]
-    at_optimum: xr.DataArray = optimum(source, spent)["loss"]
-    given_up: xr.DataArray = law_loss(source, points.assign(flops=spent)) - at_optimum
-    return given_up.rename("loss_given_up").assign_attrs(units="nats per token")
+
+    def of_law(one: LawDraws) -> xr.DataArray:
+        points = points_of(one, None, n_params=n_params, tokens=tokens, flops=flops)
+        spent = one.flops_per_param_token * points["n_params"] * points["tokens"]
+        return law_loss(one, points.assign(flops=spent)) - optimum(one, spent)["loss"]
+
+    return mix(source, of_law).rename("loss_given_up").assign_attrs(units="nats per token")

@@ -18,6 +18,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._mixture import Source, mix
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import SIZES, format_quantity
@@ -40,7 +41,7 @@ class ComputeToReach:
     Attributes
     ----------
     label : str
-        The fit or published law.
+        The fit, published law or average.
     targets : ndarray
         Target losses in nats per token, of shape (target,).
     flops : DataArray
@@ -101,7 +102,7 @@ class ComputeToReach:
         return "\n".join([title, *lines])
 
 
-def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToReach:
+def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReach:
     """Return the compute that it takes to reach target losses, allocated optimally.
 
     Found for each draw by bisection in log compute between 1e10 and 1e45 FLOPs, since the
@@ -110,7 +111,7 @@ def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToRe
 
     Parameters
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         What to forecast with.
     loss : float or array_like
         Target losses in nats per token.
@@ -123,7 +124,7 @@ def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToRe
     Raises
     ------
     InputError
-        If a target is not a positive number.
+        If a target is not a positive number, or a member of an average has no draws of a law.
     NoOptimumError
         If the law neither reads compute nor trades N against D.
     """
@@ -135,6 +136,14 @@ def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToRe
             f"target losses must be positive numbers, in nats per token; got {loss!r}."
         )
     target = xr.DataArray(targets, dims="target")
+    flops = mix(source, lambda one: _flops_to_reach(one, target))
+    return ComputeToReach(source.label, targets, flops)
+
+
+def _flops_to_reach(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
+    """Return the compute at which each draw of a law reaches each target."""
+    import xarray as xr
+
     any_parameter = source.draws[source.law.parameter_names[0]]
     shape = xr.broadcast(any_parameter, target)[0]
     low, high = (xr.full_like(shape, np.log(bound)) for bound in (LEAST_FLOPS, MOST_FLOPS))
@@ -143,8 +152,8 @@ def compute_to_reach(source: LawDraws, loss: float | list[float]) -> ComputeToRe
         middle = (low + high) / 2
         enough = _best_loss(source, xr.ufuncs.exp(middle)) <= target
         low, high = low.where(enough, middle), high.where(~enough, middle)
-    flops = xr.ufuncs.exp(high).where(~never, np.inf)
-    return ComputeToReach(source.label, targets, flops.transpose("chain", "draw", "target"))
+    flops: xr.DataArray = xr.ufuncs.exp(high).where(~never, np.inf)
+    return flops.transpose("chain", "draw", "target")
 
 
 def _best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scaling_bayes._average import Average
 from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecast import Forecast, Of, forecast
 from scaling_bayes._intervals import IntervalKind, is_point
+from scaling_bayes._mixture import weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Drawable = LawDraws | Average
 
 OPACITY: dict[Of, float] = {"new_run": 0.2, "mean_curve": 0.5}
 """The bands in the order in which they are drawn."""
@@ -34,16 +38,17 @@ def band_words(of: Of, prob: float, kind: IntervalKind) -> str:
     return interval_words(_WORDS[of], prob, kind)
 
 
-def known_bands(source: LawDraws) -> list[Of]:
+def known_bands(source: Drawable) -> list[Of]:
     """Return which bands a source has: none if it is a single draw without noise."""
+    laws = [one for one, _ in weighted_laws(source)]
     known: dict[Of, bool] = {
-        "new_run": source.noise is not None,
-        "mean_curve": not is_point(source.draws[source.law.parameter_names[0]]),
+        "new_run": all(one.noise is not None for one in laws),
+        "mean_curve": len(laws) > 1 or not is_point(laws[0].draws[laws[0].law.parameter_names[0]]),
     }
     return [of for of in OPACITY if known[of]]
 
 
-def chosen_bands(source: LawDraws, of: Of | None) -> list[Of]:
+def chosen_bands(source: Drawable, of: Of | None) -> list[Of]:
     """Return the bands to draw: the one asked for, or all that are known.
 
     Raises
@@ -64,12 +69,19 @@ def chosen_bands(source: LawDraws, of: Of | None) -> list[Of]:
     return [of]
 
 
-def smooth_forecast(source: LawDraws, points: pd.DataFrame, *, seed: int) -> Forecast:
+def forecast_by(source: Drawable, points: pd.DataFrame, *, seed: int) -> Forecast:
+    """Return the forecast of a law with draws, or of an average."""
+    if isinstance(source, Average):
+        return source.forecast(points, seed=seed)
+    return forecast(source, points, seed=seed)
+
+
+def smooth_forecast(source: Drawable, points: pd.DataFrame, *, seed: int) -> Forecast:
     """Forecast each point with the same seed, so that bands of new runs are smooth curves.
 
     Parameters
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         What to forecast with.
     points : DataFrame
         The points, one a row.
@@ -78,11 +90,12 @@ def smooth_forecast(source: LawDraws, points: pd.DataFrame, *, seed: int) -> For
     """
     import xarray as xr
 
-    whole = forecast(source, points, seed=seed)
+    whole = forecast_by(source, points, seed=seed)
     if whole.new_run is None:
         return whole
     each = [
-        forecast(source, points.iloc[[i]], seed=seed).draws("new_run") for i in range(len(points))
+        forecast_by(source, points.iloc[[i]], seed=seed).draws("new_run")
+        for i in range(len(points))
     ]
     return replace(whole, new_run=xr.concat(each, dim="point"))
 
@@ -129,7 +142,7 @@ class Curve:
 
 
 def forecast_curve(
-    source: LawDraws, points: pd.DataFrame, bands: Bands, *, label: str, inside: np.ndarray
+    source: Drawable, points: pd.DataFrame, bands: Bands, *, label: str, inside: np.ndarray
 ) -> Curve:
     """Return the loss of a source along points, with bands."""
     answer = smooth_forecast(source, points, seed=bands.seed)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecast import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes.errors import InputError
@@ -16,6 +15,7 @@ from scaling_bayes.plots._axes import axes_or_new, set_loss_axis, set_size_axis
 from scaling_bayes.plots._bands import (
     OPACITY,
     Bands,
+    Drawable,
     add_key,
     draw_curve,
     forecast_curve,
@@ -53,7 +53,7 @@ LEVEL_REACH = 1.5
 
 
 def plot_compare(
-    sources: Mapping[str, LawDraws],
+    sources: Mapping[str, Drawable],
     *,
     along: Kind = "flops",
     runs: Runs | None = None,
@@ -73,7 +73,7 @@ def plot_compare(
 
     Parameters
     ----------
-    sources : mapping of str to Fit or PublishedLaw
+    sources : mapping of str to Fit, PublishedLaw or Average
         What to draw, by the name that the legend gives it.
     along : {"n_params", "tokens", "flops"}
         What stands on the x axis.
@@ -112,7 +112,7 @@ def plot_compare(
     if of not in OPACITY:
         raise InputError(f"of is {of!r}; take 'mean_curve' or 'new_run'.")
     for source in sources.values():
-        resolve_along(source.law, along)
+        resolve_along(source, along)
     tables = shown_runs(sources.values(), runs, held_out)
     x = grid(along, limits, list(tables.values()))
     level = _common_level(sources, along, at, tables)
@@ -121,7 +121,7 @@ def plot_compare(
     curves = {
         name: forecast_curve(
             source,
-            curve_points(source, along, x, level if needs_level(source.law, along) else None),
+            curve_points(source, along, x, level if needs_level(source, along) else None),
             bands[name],
             label=name,
             inside=_reached(source, along, x),
@@ -147,20 +147,20 @@ def plot_compare(
     return ax
 
 
-def _reached(source: LawDraws, along: Kind, x: np.ndarray) -> np.ndarray:
+def _reached(source: Drawable, along: Kind, x: np.ndarray) -> np.ndarray:
     """Return where a curve lies inside the range of the runs of its own source."""
     own = own_runs(source)
     return within_reach(x, None if own is None else own.frame[along].to_numpy())
 
 
 def _common_level(
-    sources: Mapping[str, LawDraws],
+    sources: Mapping[str, Drawable],
     along: Kind,
     at: float | str | None,
     tables: Mapping[str, pd.DataFrame],
 ) -> float | None:
     """Return the level of the other size at which all laws are drawn; None if none needs one."""
-    if any(needs_level(source.law, along) for source in sources.values()):
+    if any(needs_level(source, along) for source in sources.values()):
         return float(levels(OTHER[along], at, list(tables.values()), spread=(0.5,))[0])
     if at is not None:
         raise InputError(f"at={at!r} has no meaning along {along} for these laws. Leave it out.")
@@ -168,12 +168,12 @@ def _common_level(
 
 
 def _where(
-    sources: Mapping[str, LawDraws], along: Kind, level: float | None, *, with_runs: bool
+    sources: Mapping[str, Drawable], along: Kind, level: float | None, *, with_runs: bool
 ) -> str | None:
     """Return at which N and D the curves are drawn, for the title of the legend."""
     if level is not None:
         return f"at {level_words(OTHER[along], level)}"
-    if any(follows_optimum(source.law, along) for source in sources.values()):
+    if any(follows_optimum(source, along) for source in sources.values()):
         where = "laws in N and D: each at its own optimum"
         return f"{where};\n{OFF_OPTIMUM}" if with_runs else where
     return None

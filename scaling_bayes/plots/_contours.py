@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scaling_bayes._allocation import Allocation, allocate
-from scaling_bayes._draws import LawDraws, law_loss, point_dataset
+from scaling_bayes._draws import law_loss, point_dataset
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
+from scaling_bayes._mixture import mix
 from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_size_axis
-from scaling_bayes.plots._bands import interval_words
+from scaling_bayes.plots._bands import Drawable, interval_words
 from scaling_bayes.plots._colours import LogColours
 from scaling_bayes.plots._points import GRID, Limits, check_trades, grid
 from scaling_bayes.plots._runs import draw_runs, own_runs, shown_runs, within_reach
@@ -29,7 +30,7 @@ MOST_CONTOURS = 12
 
 
 def plot_contours(
-    source: LawDraws,
+    source: Drawable,
     *,
     runs: Runs | None = None,
     held_out: Runs | None = None,
@@ -49,7 +50,7 @@ def plot_contours(
 
     Parameters
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         What to draw. The frontier of a published law is a line without a band.
     runs : Runs, optional
         Runs to draw; those of the fit by default.
@@ -77,7 +78,7 @@ def plot_contours(
     NoOptimumError
         If the law has no compute-optimal frontier.
     """
-    check_trades(source.law, "plot_contours")
+    check_trades(source, "plot_contours")
     tables = shown_runs([source], runs, held_out)
     frames = list(tables.values())
     x = grid("n_params", n_params, frames, margin=MARGIN, count=SIDE)
@@ -104,14 +105,15 @@ def plot_contours(
 
 
 def _draw_contours(
-    ax: Axes, source: LawDraws, x: np.ndarray, y: np.ndarray, levels: npt.ArrayLike | None
+    ax: Axes, source: Drawable, x: np.ndarray, y: np.ndarray, levels: npt.ArrayLike | None
 ) -> LogColours:
     """Draw the contours, and return the colours of losses."""
     n_params, tokens = np.meshgrid(x, y)
     k = source.flops_per_param_token
     points = {"n_params": n_params, "tokens": tokens, "flops": k * n_params * tokens}
     surface = point_dataset({name: values.ravel() for name, values in points.items()})
-    loss = quantile(law_loss(source, surface), 0.5).to_numpy().reshape(n_params.shape)
+    draws = mix(source, lambda one: law_loss(one, surface))
+    loss = quantile(draws, 0.5).to_numpy().reshape(n_params.shape)
     chosen = _round_levels(loss) if levels is None else np.unique(levels)
     colours = LogColours([loss.min(), chosen])
     contours = ax.contour(

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws
-from scaling_bayes._forecast import Of, forecast
+from scaling_bayes._forecast import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new
-from scaling_bayes.plots._bands import band_words, chosen_bands
+from scaling_bayes.plots._bands import Drawable, band_words, chosen_bands, forecast_by
 from scaling_bayes.plots._runs import HELD_OUT, check_sources, draw_runs
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES, format_quantity
@@ -28,7 +27,7 @@ BAR_POINTS = 14.0
 
 
 def plot_held_out(
-    sources: Mapping[str, LawDraws],
+    sources: Mapping[str, Drawable],
     held_out: Runs,
     *,
     of: Of = "new_run",
@@ -44,7 +43,7 @@ def plot_held_out(
 
     Parameters
     ----------
-    sources : mapping of str to Fit or PublishedLaw
+    sources : mapping of str to Fit, PublishedLaw or Average
         Who forecasts, by the name that the legend gives it.
     held_out : Runs
         The runs, with their losses.
@@ -82,7 +81,7 @@ def plot_held_out(
     offsets = min(0.18, 0.7 / n) * ((n - 1) / 2 - np.arange(n))
     height = min(5.0, BAR_POINTS / n)
     for i, ((name, source), offset) in enumerate(zip(sources.items(), offsets, strict=True)):
-        found = forecast(source, frame, seed=seed)
+        found = forecast_by(source, frame, seed=seed)
         lower, upper = found.interval(of=of, prob=prob, kind=kind).values
         label = f"{name}: {band_words(of, prob, kind)}"
         ax.hlines(rows + offset, lower, upper, color=f"C{i}", lw=height, alpha=0.6, label=label)

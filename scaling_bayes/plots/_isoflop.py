@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._allocation import Allocation, allocate
-from scaling_bayes._draws import LawDraws, sizes
+from scaling_bayes._draws import sizes
 from scaling_bayes._forecast import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
 from scaling_bayes.errors import InputError
@@ -17,6 +17,7 @@ from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_loss_
 from scaling_bayes.plots._bands import (
     Bands,
     Curve,
+    Drawable,
     add_key,
     chosen_bands,
     draw_curve,
@@ -37,7 +38,7 @@ BEYOND_MINIMUM = 5.0
 
 
 def plot_isoflop(
-    source: LawDraws,
+    source: Drawable,
     *,
     flops: object = None,
     runs: Runs | None = None,
@@ -53,7 +54,7 @@ def plot_isoflop(
 
     Parameters
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         What to draw. A published law has lines without bands.
     flops : float, str or array_like, optional
         Compute budgets; by default those, five at most, near which runs of most model sizes lie.
@@ -85,7 +86,7 @@ def plot_isoflop(
     NoOptimumError
         If the curves have no minimum.
     """
-    check_trades(source.law, "plot_isoflop")
+    check_trades(source, "plot_isoflop")
     if not near > 1:
         raise InputError(f"near is {near!r}; it is a factor and must be larger than 1.")
     bands = Bands(chosen_bands(source, of), prob, kind, seed)
@@ -119,7 +120,7 @@ def plot_isoflop(
 
 
 def _curve(
-    source: LawDraws,
+    source: Drawable,
     budget: float,
     best_n: np.ndarray,
     tables: Mapping[str, pd.DataFrame],

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecast import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
+from scaling_bayes._mixture import law_names
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_loss_axis, set_size_axis
 from scaling_bayes.plots._bands import (
     Bands,
     Curve,
+    Drawable,
     add_key,
     chosen_bands,
     draw_curve,
@@ -51,7 +52,7 @@ LEVEL_REACH = 3.0
 
 
 def plot_loss(
-    source: LawDraws,
+    source: Drawable,
     *,
     along: Kind | None = None,
     runs: Runs | None = None,
@@ -73,7 +74,7 @@ def plot_loss(
 
     Parameters
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         What to draw. A published law is a line without bands.
     along : {"n_params", "tokens", "flops"}, optional
         What stands on the x axis; by default the one size that the law reads, or compute.
@@ -108,12 +109,11 @@ def plot_loss(
     NoOptimumError
         If a law in N and D has no compute-optimal allocation to follow along compute.
     """
-    law = source.law
-    along = resolve_along(law, along)
+    along = resolve_along(source, along)
     bands = Bands(chosen_bands(source, of), prob, kind, seed)
     tables = shown_runs([source], runs, held_out)
     x = grid(along, limits, list(tables.values()))
-    if needs_level(law, along):
+    if needs_level(source, along):
         chosen = levels(OTHER[along], at, list(tables.values()), spread=SPREAD)
         curves = [_curve_at_level(source, along, x, level, bands) for level in chosen]
         place = legend_place(ax)
@@ -123,7 +123,7 @@ def plot_loss(
     else:
         if at is not None:
             raise InputError(
-                f"at={at!r} has no meaning along {along} for {law.name}. Leave it out."
+                f"at={at!r} has no meaning along {along} for {law_names(source)}. Leave it out."
             )
         curve = _only_curve(source, along, x, bands)
         ax = axes_or_new(ax)
@@ -131,13 +131,13 @@ def plot_loss(
         add_key(ax, [curve], bands, "C0")
         for name, table in tables.items():
             draw_runs(ax, name, table[along], table["loss"], colour=run_colour(name))
-        ax.legend(title=OFF_OPTIMUM if tables and follows_optimum(law, along) else None)
+        ax.legend(title=OFF_OPTIMUM if tables and follows_optimum(source, along) else None)
     set_size_axis(ax, "x", along)
     set_loss_axis(ax)
     return ax
 
 
-def _only_curve(source: LawDraws, along: Kind, x: np.ndarray, bands: Bands) -> Curve:
+def _only_curve(source: Drawable, along: Kind, x: np.ndarray, bands: Bands) -> Curve:
     """Return the one curve of a law in one size, or the compute-optimal one."""
     own = own_runs(source)
     return forecast_curve(
@@ -150,7 +150,7 @@ def _only_curve(source: LawDraws, along: Kind, x: np.ndarray, bands: Bands) -> C
 
 
 def _curve_at_level(
-    source: LawDraws, along: Kind, x: np.ndarray, level: float, bands: Bands
+    source: Drawable, along: Kind, x: np.ndarray, level: float, bands: Bands
 ) -> Curve:
     """Return the curve at one level of the other size; runs near that level support it."""
     other = OTHER[along]

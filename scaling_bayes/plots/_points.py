@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._allocation import allocate
-from scaling_bayes._draws import LawDraws, sizes
+from scaling_bayes._draws import sizes
+from scaling_bayes._mixture import Source, law_names, weighted_laws
 from scaling_bayes.errors import InputError
-from scaling_bayes.laws import Law
 from scaling_bayes.units import SIZES, Kind, parse_quantity
 
 GRID = 60
@@ -37,24 +37,27 @@ OTHER: dict[Kind, Kind] = {"n_params": "tokens", "tokens": "n_params"}
 Limits = tuple[float | str, float | str]
 
 
-def sizes_read(law: Law) -> list[Kind]:
-    """Return which of N, D and C a law reads.
+def sizes_read(source: Source) -> list[Kind]:
+    """Return which of N, D and C a law reads, or any of the laws of an average.
 
     Raises
     ------
     InputError
-        If it reads anything else, which a plot cannot choose values for.
+        If one reads anything else, which a plot cannot choose values for.
     """
-    more = [name for name in law.covariates if name not in SIZES]
-    if more:
-        raise InputError(
-            f"{law.name} also reads {', '.join(more)}, and this plot varies only "
-            f"{', '.join(SIZES)}. Forecast at points of your own, or take plot_residuals."
-        )
-    return [name for name in SIZES if name in law.covariates]
+    read: set[str] = set()
+    for one, _ in weighted_laws(source):
+        more = [name for name in one.law.covariates if name not in SIZES]
+        if more:
+            raise InputError(
+                f"{one.law.name} also reads {', '.join(more)}, and this plot varies only "
+                f"{', '.join(SIZES)}. Forecast at points of your own, or take plot_residuals."
+            )
+        read |= set(one.law.covariates)
+    return [name for name in SIZES if name in read]
 
 
-def check_trades(law: Law, plot: str) -> None:
+def check_trades(source: Source, plot: str) -> None:
     """Refuse a law that does not trade N against D.
 
     Raises
@@ -62,15 +65,15 @@ def check_trades(law: Law, plot: str) -> None:
     InputError
         If the law reads only one of N, D and C.
     """
-    read = sizes_read(law)
+    read = sizes_read(source)
     if len(read) < 2:
         raise InputError(
-            f"{plot} needs a law that trades model size against tokens; {law.name} reads "
+            f"{plot} needs a law that trades model size against tokens; {law_names(source)} reads "
             f"{read[0]} alone. Take plot_loss for it, or fit a law in N and D, such as Chinchilla."
         )
 
 
-def resolve_along(law: Law, along: Kind | None) -> Kind:
+def resolve_along(source: Source, along: Kind | None) -> Kind:
     """Return what a law's loss is drawn against; by default its one size, or compute.
 
     Raises
@@ -78,27 +81,27 @@ def resolve_along(law: Law, along: Kind | None) -> Kind:
     InputError
         If the loss cannot be drawn against `along`.
     """
-    read = sizes_read(law)
+    read = sizes_read(source)
     if along is None:
         return read[0] if len(read) == 1 else "flops"
     if along not in SIZES:
         raise InputError(f"along is {along!r}; take one of {', '.join(SIZES)}.")
     if len(read) == 1 and along != read[0]:
         raise InputError(
-            f"{law.name} reads {read[0]} alone, so its loss cannot be drawn along {along}. "
-            f"Take along={read[0]!r}, or a law in N and D."
+            f"{law_names(source)} reads {read[0]} alone, so its loss cannot be drawn along "
+            f"{along}. Take along={read[0]!r}, or a law in N and D."
         )
     return along
 
 
-def needs_level(law: Law, along: Kind) -> bool:
+def needs_level(source: Source, along: Kind) -> bool:
     """Return whether a curve along one size is a curve at a given level of the other."""
-    return along != "flops" and len(sizes_read(law)) > 1
+    return along != "flops" and len(sizes_read(source)) > 1
 
 
-def follows_optimum(law: Law, along: Kind) -> bool:
+def follows_optimum(source: Source, along: Kind) -> bool:
     """Return whether a curve is that of the compute-optimal allocations of a law in N and D."""
-    return along == "flops" and len(sizes_read(law)) > 1
+    return along == "flops" and len(sizes_read(source)) > 1
 
 
 def grid(
@@ -192,12 +195,12 @@ def close_to(values: np.ndarray, level: float, factor: float) -> np.ndarray:
     return close
 
 
-def curve_points(source: LawDraws, along: Kind, x: np.ndarray, level: float | None) -> pd.DataFrame:
+def curve_points(source: Source, along: Kind, x: np.ndarray, level: float | None) -> pd.DataFrame:
     """Return the points of a curve.
 
     Parameters
     ----------
-    source : Fit or PublishedLaw
+    source : Fit, PublishedLaw or Average
         Whose curve.
     along : {"n_params", "tokens", "flops"}
         The size that varies.
@@ -219,7 +222,7 @@ def curve_points(source: LawDraws, along: Kind, x: np.ndarray, level: float | No
     """
     if level is not None:
         return pd.DataFrame({along: x, OTHER[along]: level})
-    if sizes_read(source.law) == [along]:
+    if sizes_read(source) == [along]:
         return pd.DataFrame({along: x})
     best = allocate(source, flops=x).recommended
     return pd.DataFrame({name: best[name].to_numpy() for name in ("n_params", "tokens")})
@@ -232,9 +235,9 @@ def level_words(size: Kind, level: float) -> str:
     return f"{LETTERS[size]} = {size_words(size)(level)}{_UNITS[size]}"
 
 
-def curve_words(source: LawDraws, along: Kind) -> str:
+def curve_words(source: Source, along: Kind) -> str:
     """Return the name of the one curve of a source for a legend."""
-    if follows_optimum(source.law, along):
+    if follows_optimum(source, along):
         return f"{source.label}, compute-optimal"
     return source.label
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scaling_bayes._draws import LawDraws
 from scaling_bayes._fit import Fit
+from scaling_bayes._mixture import Source, weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES
@@ -44,19 +44,31 @@ def check_sources(sources: object) -> None:
         raise InputError("sources is empty. Give at least one fit or published law, by name.")
 
 
-def own_runs(source: LawDraws) -> Runs | None:
-    """Return the runs that a source was fitted to; None for a published law."""
-    return source.runs if isinstance(source, Fit) else None
+def own_runs(source: Source) -> Runs | None:
+    """Return the runs that a source was fitted to; None for a published law.
+
+    Those of an average are the runs of its fits together, each once.
+    """
+    fitted = {id(one.runs): one.runs for one, _ in weighted_laws(source) if isinstance(one, Fit)}
+    tables = list(fitted.values())
+    if len(tables) < 2:
+        return tables[0] if tables else None
+    together = pd.concat([table.frame for table in tables])
+    return Runs(
+        together.drop_duplicates([*SIZES, "loss"]),
+        source=" and ".join(dict.fromkeys(table.source for table in tables)),
+        flops_per_param_token=tables[0].flops_per_param_token,
+    )
 
 
 def shown_runs(
-    sources: Iterable[LawDraws], runs: Runs | None, held_out: Runs | None
+    sources: Iterable[Source], runs: Runs | None, held_out: Runs | None
 ) -> dict[str, pd.DataFrame]:
     """Return the runs to draw, by their name in the legend.
 
     Parameters
     ----------
-    sources : iterable of Fit or PublishedLaw
+    sources : iterable of Fit, PublishedLaw or Average
         The sources, whose own runs are drawn by default; each once, if fits share some.
     runs : Runs or None
         Runs to draw instead.
