@@ -31,7 +31,9 @@ from sweep import arguments, chinchilla_runs
 import scaling_bayes as sb
 
 OURS = "scaling_bayes: nutpie low rank, centred"
-LAW, NOISE = sb.laws.Chinchilla(), sb.noise.StudentT()
+LAW = sb.laws.Chinchilla()
+# A plain Gamma, which every sampler here can be given.
+NOISE = sb.noise.StudentT(priors={"nu": sb.Prior("Gamma", alpha=2.0, beta=0.1)})
 NAMES = [*LAW.parameter_names, *NOISE.parameter_names]
 
 Sample = Callable[[int], tuple[xr.Dataset, float]]

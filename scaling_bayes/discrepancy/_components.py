@@ -57,7 +57,7 @@ class Components:
         _, values = _pivots(places, self.kernel, explained, _LEFT_OVER)
         smooth = values[:, explained.shape[1] :]
         spread = np.sqrt(np.clip(1 - np.sum(values**2, axis=1), 0, None))
-        draws = rng.standard_normal((n_draws, smooth.shape[1])) @ smooth.T
+        draws: np.ndarray = rng.standard_normal((n_draws, smooth.shape[1])) @ smooth.T
         draws += spread * rng.standard_normal(draws.shape)
         return draws
 

@@ -1,0 +1,139 @@
+"""The table of the documentation, from the scored runs that table.py has written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+REFERENCE = "plain Bayes"
+CHOSEN = "Bayes + discrepancy"
+MIN_ABOVE = 20
+PROBS = (50, 80, 90, 95)
+
+
+def with_scores(points: pd.DataFrame) -> pd.DataFrame:
+    """Return points with whether each interval holds the run, and how wide it is in log loss."""
+    columns = {}
+    for prob in PROBS:
+        lower, upper = points[f"lower_{prob}"], points[f"upper_{prob}"]
+        columns[f"inside_{prob}"] = (lower <= points["observed"]) & (points["observed"] <= upper)
+        columns[f"width_{prob}"] = np.log(upper / lower)
+    return points.assign(
+        **columns,
+        method=np.where(
+            points["of"] == "new_run", points["law"], points["law"] + ", mean curve only"
+        ),
+        n_above=points.groupby(["sweep", "law", "of", "cut"])["row"].transform("size"),
+    )
+
+
+def scores(points: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return means of the scores over points, in thousandths where they are of log loss."""
+    groups = points.groupby(by, sort=False)
+    table = pd.DataFrame({"runs": groups.size(), "sweeps": groups["sweep"].nunique()})
+    for prob in PROBS:
+        table[f"{prob}%"] = groups[f"inside_{prob}"].mean()
+    table["width"] = 1e3 * groups["width_90"].mean()
+    table["CRPS"] = 1e3 * groups["crps"].mean()
+    table["interval score"] = 1e3 * groups["interval_score_90"].mean()
+    table["RMSE"] = 1e3 * groups["error"].agg(lambda error: np.sqrt(np.mean(error**2)))
+    table["bias"] = 1e3 * groups["error"].mean()
+    return table
+
+
+def in_common(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of the refits that no method failed at, with finite scores."""
+    scored = points[np.isfinite(points["crps"])]
+    counts = scored.groupby(["sweep", "cut"])["method"].transform("nunique")
+    return scored[counts == scored["method"].nunique()]
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a table in Markdown."""
+    shown = table.reset_index()
+    formats = {f"{prob}%": "{:.2f}".format for prob in PROBS} | dict.fromkeys(
+        ("width", "CRPS", "interval score", "RMSE", "bias"), "{:.1f}".format
+    )
+    rows = [
+        [formats.get(name, str)(value) for name, value in row.items()]
+        for row in shown.to_dict("records")
+    ]
+    lines = [list(map(str, shown.columns)), ["---"] * len(shown.columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def report(folder: Path) -> str:
+    """Return the tables of a folder that table.py has written to, in Markdown."""
+    points = with_scores(pd.read_parquet(folder / "points.parquet"))
+    allocation = pd.read_parquet(folder / "allocation.parquet")
+    failures = pd.read_parquet(folder / "failures.parquet")
+    joint = points[points["kind"] == "joint"]
+    large = joint[joint["n_above"] >= MIN_ABOVE]
+    curves = points[(points["kind"] == "curve") & (points["source"] != "double_descent")]
+    of_new_run = points[points["of"] == "new_run"]
+    both = of_new_run[of_new_run["law"].isin([REFERENCE, CHOSEN])]
+    pools = {
+        f"Sweeps over N and D, cuts with at least {MIN_ABOVE} runs above": large,
+        "The same, sweeps that chose the model": large[~large["set_aside"]],
+        "The same, sweeps set aside": large[large["set_aside"]],
+        "Single curves": curves,
+        "Single curves set aside": curves[curves["set_aside"]],
+        "Double descent": points[points["source"] == "double_descent"],
+    }
+    parts = []
+    for title, pool in pools.items():
+        if len(pool):
+            common = in_common(pool)
+            parts += [
+                f"**{title}**, refits that every method managed",
+                markdown(scores(common, ["method"])),
+            ]
+    parts += [
+        f"**{title}, every refit**" + "\n\n" + markdown(scores(pool, ["law"]))
+        for title, pool in {
+            f"Sweeps over N and D, at least {MIN_ABOVE} runs above": both[
+                (both["kind"] == "joint") & (both["n_above"] >= MIN_ABOVE)
+            ],
+            "Single curves": both[(both["kind"] == "curve") & (both["source"] != "double_descent")],
+        }.items()
+        if len(pool)
+    ]
+    parts += [
+        "**By sweep and cut pooled, every refit**",
+        markdown(scores(_by_sweep(both), ["name", "law"])),
+    ]
+    parts += ["**Allocation: early intervals that hold the value of all runs**", _drift(allocation)]
+    parts += ["**Refits that failed**", _failed(failures)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _by_sweep(points: pd.DataFrame) -> pd.DataFrame:
+    """Return points with a name: the sweep for sweeps over N and D, the source for curves."""
+    return points.assign(
+        name=np.where(points["kind"] == "joint", points["sweep"], points["source"])
+    )
+
+
+def _drift(allocation: pd.DataFrame) -> str:
+    """Return how often the interval of a and of N* at an early cut holds the median of all runs."""
+    early = allocation[np.isfinite(allocation["cut"])].dropna(subset=["a"])
+    rows = early.groupby("law", sort=False).agg(
+        refits=("cut", "size"),
+        a=("a_contained", "mean"),
+        n_params=("n_params_contained", "mean"),
+    )
+    shown = rows.rename(columns={"a": "holds a", "n_params": "holds N*"}).round(2).reset_index()
+    lines = [list(shown.columns), ["---"] * len(shown.columns), *shown.astype(str).to_numpy()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _failed(failures: pd.DataFrame) -> str:
+    """Return how many refits each method failed at, and why."""
+    if not len(failures):
+        return "None."
+    counts = failures.groupby(["law", "kind", "step", "error"]).size().rename("refits")
+    shown = counts.reset_index()
+    lines = [list(shown.columns), ["---"] * len(shown.columns), *shown.astype(str).to_numpy()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
