@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -18,17 +21,20 @@ def fits(runs, fit, quiet):
 
 
 @pytest.fixture(scope="module")
-def comparison(fits, truth, simulate):
-    sources = {**fits, "truth": truth}
-    return sb.compare(sources, held_out=simulate(200, seed=9), seed=1)
+def held_out(simulate):
+    return simulate(200, seed=9)
 
 
-def test_the_log_likelihood_is_that_of_the_noise(fit, simulate):
-    held_out = simulate(5, seed=3)
-    density = log_likelihood(fit, held_out)
-    mean = sb.forecast(fit, held_out).mean_curve.to_numpy()
+@pytest.fixture(scope="module")
+def comparison(fits, truth, held_out):
+    return sb.compare({**fits, "truth": truth}, held_out=held_out, seed=1)
+
+
+def test_the_log_likelihood_is_that_of_the_noise(fit):
+    density = log_likelihood(fit)
+    mean = sb.forecast(fit, fit.runs).mean_curve.to_numpy()
     nu, sigma = (fit.noise_draws[name].to_numpy()[..., None] for name in ("nu", "sigma"))
-    observed = np.log(held_out.frame["loss"].to_numpy())
+    observed = np.log(fit.runs.frame["loss"].to_numpy())
     expected = stats.t.logpdf(observed, nu, np.log(mean), sigma)
     np.testing.assert_allclose(density.to_numpy(), expected, rtol=1e-9)
 
@@ -42,16 +48,65 @@ def test_the_law_that_made_the_runs_wins_on_evidence_and_on_runs_held_out(compar
     assert held_out["rmse"].idxmin() in ("chinchilla", "truth")
 
 
-def test_coverage_is_counted_on_the_runs_held_out(comparison, fit, simulate):
-    held_out = simulate(200, seed=9)
-    low, high = fit.forecast(held_out, seed=1).interval(prob=0.9).to_numpy()
-    loss = held_out.frame["loss"].to_numpy()
-    share = np.mean((low <= loss) & (loss <= high))
-    # Noise of other draws moves the bounds a little.
-    assert comparison.held_out.loc["chinchilla", "coverage"] == pytest.approx(share, abs=0.02)
+def test_scores_are_means_over_the_runs_held_out(comparison, fit, held_out):
+    row = comparison.held_out.loc["chinchilla"]
+    forecast = fit.forecast(held_out, seed=5)
+    draws = np.log(forecast.new_run.to_numpy().reshape(-1, 200))
+    observed = np.log(held_out.frame["loss"].to_numpy())
+    median = np.median(np.log(forecast.mean_curve.to_numpy().reshape(-1, 200)), axis=0)
+    assert row["rmse"] == pytest.approx(np.sqrt(np.mean((median - observed) ** 2)), rel=1e-3)
+    # Noise of other draws moves the scores a little.
+    distance = np.abs(draws - observed).mean()
+    pairs = np.abs(draws - np.random.default_rng(1).permuted(draws, axis=0)).mean()
+    assert row["crps"] == pytest.approx(distance - pairs / 2, rel=0.02)
+    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+    inside = (low <= observed) & (observed <= high)
+    assert row["coverage"] == pytest.approx(inside.mean(), abs=0.02)
+    outside = np.maximum(low - observed, 0) + np.maximum(observed - high, 0)
+    assert row["interval_score"] == pytest.approx(np.mean(high - low + 20 * outside), rel=0.03)
     # 99.9% of the coverages of a calibrated 90% interval over 200 runs, from the binomial.
     lower, upper = stats.binom.interval(0.999, 200, 0.9)
-    assert lower / 200 <= share <= upper / 200
+    assert lower / 200 <= row["coverage"] <= upper / 200
+
+
+def test_the_log_score_is_close_to_the_exact_density(comparison, fit, held_out):
+    mean = np.log(fit.forecast(held_out).mean_curve.to_numpy())
+    nu, sigma = (fit.noise_draws[name].to_numpy()[..., None] for name in ("nu", "sigma"))
+    observed = np.log(held_out.frame["loss"].to_numpy())
+    exact = np.log(stats.t.pdf(observed, nu, mean, sigma).mean(axis=(0, 1))).mean()
+    assert comparison.held_out.loc["chinchilla", "log_score"] == pytest.approx(exact, abs=0.05)
+
+
+def test_scores_do_not_depend_on_the_other_sources(comparison, fit, held_out):
+    alone = sb.score({"chinchilla": fit}, held_out, seed=1)
+    pd.testing.assert_series_equal(
+        alone.loc["chinchilla"], comparison.held_out.loc["chinchilla"], check_exact=True
+    )
+
+
+def test_fits_of_different_runs_are_scored_on_the_same_ones(fit, fitter, simulate, held_out):
+    few = fitter.fit(simulate(8, seed=2), seed=1)
+    table = sb.score({"many": fit, "few": few}, held_out, seed=1)
+    assert table.loc["many", "crps"] < table.loc["few", "crps"]
+    assert table.loc["many", "log_score"] > table.loc["few", "log_score"]
+
+
+def test_what_a_forecaster_has_learnt_is_scored(runs, held_out):
+    fitted = sb.baselines.LogLinearLeastSquares().fit(runs, seed=1)
+    table = sb.score({"log-linear": fitted}, held_out, seed=1)
+    assert np.isfinite(table.loc["log-linear"]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (lambda fit: ([fit], fit.runs), "give the sources by name"),
+        (lambda fit: ({"a": fit}, fit.runs.frame), "held_out is a DataFrame"),
+    ],
+)
+def test_scores_need_names_and_runs(fit, arguments, message):
+    with pytest.raises(InputError, match=message):
+        sb.score(*arguments(fit))
 
 
 def test_a_published_law_is_scored_by_its_error_alone(comparison):
@@ -69,6 +124,7 @@ def test_the_frame_and_the_text_hold_every_source(comparison):
     assert frame.index[-1] == "truth"
     for words in ("PSIS-LOO", "90% equal-tailed interval of a new run"):
         assert words in repr(comparison)
+    assert repr(comparison).startswith(f"- {comparison.verdict[0]}")
 
 
 def test_without_runs_held_out_there_is_no_such_table(fit):
@@ -87,3 +143,91 @@ def test_fits_of_different_runs_are_refused(fit, fitter, simulate):
 def test_a_comparison_needs_a_fit(truth):
     with pytest.raises(InputError, match="none of the sources is a fit"):
         sb.compare({"truth": truth})
+
+
+def test_a_clear_difference_is_told(comparison):
+    assert "chinchilla predicts better than power-c" in " ".join(comparison.verdict)
+    assert comparison.evidence.loc["power-c", "caution"] == "fewer than 100 runs"
+
+
+def simulated_small(n_runs: int, seed: int) -> sb.Runs:
+    """Return runs of Kaplan's law over little more than a decade, with noise of 2%."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"n_params": 10 ** rng.uniform(6, 7.3, n_runs), "tokens": 10 ** rng.uniform(8, 9.3, n_runs)}
+    )
+    kaplan = sb.laws.Kaplan.published["kaplan2020"]
+    mean = kaplan.law.loss(SimpleNamespace(**kaplan.values), frame)
+    frame["loss"] = mean * np.exp(0.02 * rng.standard_normal(n_runs))
+    return sb.read_runs(frame)
+
+
+@pytest.fixture(scope="module")
+def kaplan_fitter(quiet):
+    return sb.Fitter(sb.laws.Kaplan(), settings=quiet)
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
+def test_a_small_sweep_cannot_tell_kaplan_from_chinchilla(fitter, kaplan_fitter):
+    small = simulated_small(20, seed=4)
+    fits = {"kaplan": kaplan_fitter.fit(small, seed=1), "chinchilla": fitter.fit(small, seed=1)}
+    verdict = " ".join(sb.compare(fits).verdict)
+    assert "predicts" not in verdict
+    assert "cannot tell" in verdict or "not reliable" in verdict
+
+
+@pytest.fixture(scope="module")
+def wide(simulate):
+    return simulate(150, seed=7)
+
+
+@pytest.fixture(scope="module")
+def both(wide, fitter, kaplan_fitter):
+    return {"kaplan": kaplan_fitter.fit(wide, seed=1), "chinchilla": fitter.fit(wide, seed=1)}
+
+
+@pytest.fixture(scope="module")
+def backtest(wide, fitter, kaplan_fitter):
+    laws = {"kaplan": kaplan_fitter, "chinchilla": fitter}
+    return sb.backtest(wide, laws, cuts=["1e19", "1e20"], seed=1, progressbar=False)
+
+
+def test_many_runs_tell_chinchilla_inside_and_beyond(both, backtest):
+    factors = {
+        name: sb.MarginalLikelihood(
+            fit.label, len(fit.runs), value, 0.1, (value,), 0.1, value, value
+        )
+        for (name, fit), value in zip(both.items(), (10.0, 30.0), strict=True)
+    }
+    found = sb.compare(both, backtest=backtest, marginal_likelihoods=factors)
+    verdict = " ".join(found.verdict)
+    assert "Inside the range of the runs, chinchilla predicts clearly better" in verdict
+    assert "forecast from smaller ones at 2 cuts, chinchilla predicts" in verdict
+    assert "For chinchilla against kaplan there is very strong evidence" in verdict
+    assert found.evidence.loc["kaplan", "caution"] == ""
+    assert found.future.loc["chinchilla", "weight"] > 0.8
+    points = backtest.points.query("of == 'new_run' and law == 'kaplan'")
+    assert found.future.loc["kaplan", "elpd"] == pytest.approx(points["log_score"].sum())
+    assert {"elpd_future", "log_bayes_factor"} <= set(found.to_frame().columns)
+    for words in ("Larger runs, forecast from smaller ones", "Marginal likelihood of the runs"):
+        assert words in repr(found)
+
+
+def test_marginal_likelihoods_are_those_of_the_fits(both):
+    def of(label, n_runs):
+        return sb.MarginalLikelihood(label, n_runs, 1.0, 0.1, (1.0,), 0.1, 1.0, 1.0)
+
+    for given, message in (
+        ({"other": of("kaplan", 150)}, "no fit of that name"),
+        ({"kaplan": of("kaplan", 40)}, "that of kaplan on 40 runs"),
+        ({"kaplan": of("chinchilla", 150)}, "that of chinchilla on 150 runs"),
+        ({"kaplan": 3.0}, "is a float"),
+        ({}, "give marginal_likelihoods by the names"),
+    ):
+        with pytest.raises(InputError, match=message):
+            sb.compare(both, marginal_likelihoods=given)
+
+
+def test_a_backtest_has_a_law_by_the_name_of_every_fit(both, backtest):
+    with pytest.raises(InputError, match="the backtest has no law 'k'"):
+        sb.compare({"k": both["kaplan"]}, backtest=backtest)

@@ -1,0 +1,134 @@
+"""Scores of forecasts on runs that were not fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scaling_bayes._draws import LawDraws
+from scaling_bayes._forecast import Forecast, forecast
+from scaling_bayes._forecaster import Forecasting
+from scaling_bayes._intervals import DEFAULT_PROB
+from scaling_bayes._scores import crps, interval_score, log_score
+from scaling_bayes.errors import InputError
+from scaling_bayes.runs import Runs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_OF_A_NEW_RUN = ("log_score", "crps", "interval_score", "coverage")
+
+
+def score(
+    sources: Mapping[str, LawDraws | Forecasting],
+    held_out: Runs,
+    *,
+    prob: float = DEFAULT_PROB,
+    seed: int | np.random.Generator | None = None,
+) -> pd.DataFrame:
+    """Score forecasts on runs that were not fitted, such as larger ones.
+
+    The runs scored are the same for all sources; the runs that each was fitted to may differ. So
+    laws fitted to different sweeps are compared here, while `compare` needs the same runs for its
+    evidence. Everything is of log loss, and by the same scores as in `backtest`.
+
+    Parameters
+    ----------
+    sources : mapping of str to Fit, PublishedLaw or what a `Forecaster` returned
+        What to score, by name.
+    held_out : Runs
+        The runs. That no source has seen them is up to you.
+    prob : float
+        Probability inside the intervals.
+    seed : int or Generator, optional
+        Source of the noise of new runs.
+
+    Returns
+    -------
+    DataFrame
+        One row a source. ``rmse``, the root-mean-square difference between the log loss and that
+        of the median of the mean curve; means over the runs of ``log_score``, the log predictive
+        density by a kernel estimate from the draws (higher is better), of ``crps`` and of
+        ``interval_score`` (both lower is better; Gneiting & Raftery 2007); ``coverage``, the
+        share of runs inside the equal-tailed interval of a new run that holds `prob`. All but
+        ``rmse`` are NaN where a source has no noise, as a published law.
+
+    Raises
+    ------
+    InputError
+        If the sources are not given by name, `held_out` is no `Runs`, or `prob` is not between 0
+        and 1.
+
+    Examples
+    --------
+    >>> import scaling_bayes as sb
+    >>> runs = sb.datasets.load_cerebras_gpt()
+    >>> sb.score(sb.laws.Chinchilla.published, runs)["rmse"].round(2)
+    source
+    hoffmann2022     0.26
+    besiroglu2024    0.25
+    Name: rmse, dtype: float64
+    """
+    if not isinstance(sources, Mapping) or not sources:
+        raise InputError('give the sources by name, such as {"chinchilla": fit}.')
+    if not isinstance(held_out, Runs):
+        raise InputError(
+            f"held_out is a {type(held_out).__name__}; give what sb.read_runs(...) returns."
+        )
+    if not 0 < prob < 1:
+        raise InputError(f"prob is {prob!r}; an interval needs a probability between 0 and 1.")
+    # One seed for all: the scores of a source do not depend on which others there are.
+    common = int(np.random.default_rng(seed).integers(2**31))
+    rows = {name: _scores(source, held_out, prob, common) for name, source in sources.items()}
+    return pd.DataFrame(rows).T.rename_axis("source")
+
+
+def rmse(source: LawDraws | Forecasting, runs: Runs) -> float:
+    """Return the root-mean-square difference of log loss to the median of the mean curve."""
+    return _rmse(_forecast(source, runs, 0), runs)
+
+
+def _scores(source: LawDraws | Forecasting, runs: Runs, prob: float, seed: int) -> dict[str, float]:
+    made = _forecast(source, runs, seed)
+    scores = {"rmse": _rmse(made, runs)} | dict.fromkeys(_OF_A_NEW_RUN, np.nan)
+    if made.new_run is None:
+        return scores
+    draws, observed = _log_draws(made.new_run), _log_loss(runs)
+    lower, upper = (_quantile(draws, q) for q in ((1 - prob) / 2, (1 + prob) / 2))
+    return scores | {
+        "log_score": float(log_score(draws, observed).mean()),
+        "crps": float(crps(draws, observed).mean()),
+        "interval_score": float(interval_score(lower, upper, observed, prob=prob).mean()),
+        "coverage": float(((lower <= observed) & (observed <= upper)).mean()),
+    }
+
+
+def _forecast(source: LawDraws | Forecasting, runs: Runs, seed: int) -> Forecast:
+    if hasattr(source, "forecast"):
+        return source.forecast(runs, seed=seed)
+    return forecast(source, runs, seed=seed)
+
+
+def _rmse(made: Forecast, runs: Runs) -> float:
+    error = _quantile(_log_draws(made.mean_curve), 0.5) - _log_loss(runs)
+    return float(np.sqrt(np.mean(error**2)))
+
+
+def _log_loss(runs: Runs) -> np.ndarray:
+    return np.log(runs.covariates(("loss",))["loss"])
+
+
+def _log_draws(loss: xr.DataArray) -> np.ndarray:
+    """Return draws of log loss, of shape (draw, point)."""
+    draws = loss.transpose("chain", "draw", "point").to_numpy()
+    with np.errstate(divide="ignore"):
+        return np.log(draws.reshape(-1, draws.shape[-1]))
+
+
+def _quantile(draws: np.ndarray, q: float) -> np.ndarray:
+    """Return quantiles over the draws; each is one of the draws, so that infinity is safe."""
+    value: np.ndarray = np.quantile(draws, q, axis=0, method="inverted_cdf")
+    return value
