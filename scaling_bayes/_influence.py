@@ -70,7 +70,9 @@ def sensitivity_of(source: Sampled) -> pd.DataFrame:
         name: np.log(values) if _is_positive(declared[name]) else values
         for name, values in drawn.items()
     }
-    log_prior = log_prior.assign(
+    # The prior of a discrepancy's weights, given its scale, is part of the model's form: scaled
+    # are the priors that a user declares (Kallioinen et al. 2024 on hierarchical models).
+    log_prior = log_prior[list(drawn)].assign(
         {
             name: log_prior[name] + np.log(values)
             for name, values in drawn.items()
@@ -113,7 +115,7 @@ def identifiability_of(source: LawDraws, *, seed: int | None = None) -> pd.DataF
     Parameters
     ----------
     source : LawDraws
-        Draws of a law and its noise.
+        Draws of a law, its noise and its discrepancy.
     seed : int, optional
         Source of draws from the priors.
 
@@ -154,15 +156,20 @@ def identifiability_of(source: LawDraws, *, seed: int | None = None) -> pd.DataF
 
 def _declared(source: LawDraws) -> dict[str, Parameter]:
     of_noise = () if source.noise is None else source.noise.parameters
-    return {parameter.name: parameter for parameter in (*source.law.parameters, *of_noise)}
+    error = source.discrepancy_draws
+    of_error = () if error is None else error.discrepancy.parameters
+    declared = (*source.law.parameters, *of_noise, *of_error)
+    return {parameter.name: parameter for parameter in declared}
 
 
 def _draws_of(source: LawDraws) -> dict[str, xr.DataArray]:
     """Return the draws of every parameter that is one number."""
-    groups = [source.draws] if source.noise_draws is None else [source.draws, source.noise_draws]
+    error = source.discrepancy_draws
+    groups = (source.draws, source.noise_draws, None if error is None else error.draws)
     return {
         str(name): values
         for draws in groups
+        if draws is not None
         for name, values in draws.data_vars.items()
         if set(values.dims) == {"chain", "draw"}
     }

@@ -115,7 +115,8 @@ def build_model(
     chosen = resolve(coordinates, law)
     coords = {"run": np.arange(len(runs))}
     if discrepancy is not None:
-        coords |= dict.fromkeys(("component", "landmark"), np.arange(discrepancy.n_components))
+        dims = ("component", "direction", "landmark")
+        coords |= dict.fromkeys(dims, np.arange(discrepancy.n_components))
     with pm.Model(coords=coords) as model:
         data = SimpleNamespace(
             **{

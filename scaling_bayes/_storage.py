@@ -129,6 +129,11 @@ def read(
             f"{path} is damaged: its description cannot be read ({error!r}). Fit again."
         ) from error
     stored_discrepancy = parts["discrepancy"]
+    if stored_discrepancy is None and discrepancy_model is not None:
+        raise FileFormatError(
+            f"{path} holds a fit without discrepancy; the discrepancy given is "
+            f"{discrepancy_model.name!r}. Load it without one, or fit again."
+        )
     return (
         _declared(path, "law", parts["law"], law, laws.REGISTRY),
         _declared(path, "noise", parts["noise"], noise_model, noise.REGISTRY),

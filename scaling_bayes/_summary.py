@@ -22,9 +22,9 @@ class Summary:
     Attributes
     ----------
     table : DataFrame
-        One row a parameter, natural ones first, then the noise's, then derived ones; columns
-        ``kind``, ``median``, ``mean``, ``sd``, ``lower``, ``upper``, ``r_hat``, ``ess_bulk``,
-        ``ess_tail`` and ``unit``.
+        One row a parameter, natural ones first, then those of noise and discrepancy, then derived
+        ones; columns ``kind``, ``median``, ``mean``, ``sd``, ``lower``, ``upper``, ``r_hat``,
+        ``ess_bulk``, ``ess_tail`` and ``unit``.
     prob : float
         Probability inside the intervals.
     interval_kind : {"equal-tailed", "hdi"}
@@ -72,7 +72,7 @@ def summarise(
     Parameters
     ----------
     source : LawDraws
-        Draws of the law's and the noise's parameters.
+        Draws of the parameters of law, noise and discrepancy.
     diagnostics : Diagnostics
         Figures of the sampler.
     n_runs : int
@@ -85,9 +85,13 @@ def summarise(
     import arviz_stats
     import xarray as xr
 
+    error = source.discrepancy_draws
     groups = {
         "natural": source.draws,
         "noise": xr.Dataset() if source.noise_draws is None else source.noise_draws,
+        "discrepancy": xr.Dataset()
+        if error is None
+        else error.draws[error.discrepancy.parameter_names],
         "derived": xr.Dataset(source.law.derived(source.draws)),
     }
     units = {parameter.name: parameter.unit for parameter in source.law.parameters}

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from scaling_bayes.discrepancy._base import (
     BASIS,
     DATA_DIMS,
+    DIRECTIONS,
     ROWS,
+    STRENGTHS,
     WEIGHT,
-    WHITENING,
     Discrepancy,
     DiscrepancyDraws,
 )
@@ -20,10 +21,11 @@ REGISTRY: dict[str, Callable[..., Discrepancy]] = {"smooth": Smooth}
 __all__ = [
     "BASIS",
     "DATA_DIMS",
+    "DIRECTIONS",
     "REGISTRY",
     "ROWS",
+    "STRENGTHS",
     "WEIGHT",
-    "WHITENING",
     "Discrepancy",
     "DiscrepancyDraws",
     "Smooth",

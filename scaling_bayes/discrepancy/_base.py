@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 BASIS = "discrepancy_basis"
 """Name of the value of each component at each run."""
-WHITENING = "discrepancy_whitening"
-"""Name of the matrix that turns the discrepancy at the landmarks into weights."""
+DIRECTIONS = "discrepancy_directions"
+"""Name of the directions of the weights that the runs tell of independently; orthonormal."""
+STRENGTHS = "discrepancy_strengths"
+"""Name of how much the runs tell of each: the sum of squares of what it does to the runs."""
 ROWS = "discrepancy_row"
 """Name of the runs that are the landmarks."""
 WEIGHT = "discrepancy_weight"
@@ -24,7 +26,8 @@ WEIGHT = "discrepancy_weight"
 
 DATA_DIMS = {
     BASIS: ("run", "component"),
-    WHITENING: ("component", "landmark"),
+    DIRECTIONS: ("component", "direction"),
+    STRENGTHS: ("direction",),
     ROWS: ("landmark",),
 }
 
@@ -48,7 +51,7 @@ class Discrepancy(Declared, ABC):
 
     @abstractmethod
     def data(self, sizes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what a model of runs reads: `BASIS`, `WHITENING` and `ROWS`.
+        """Return what a model of runs reads: `BASIS`, its `DIRECTIONS` and `STRENGTHS`, and `ROWS`.
 
         Parameters
         ----------
@@ -59,7 +62,7 @@ class Discrepancy(Declared, ABC):
         -------
         dict of str to ndarray
             With dims as in `DATA_DIMS`. Where there are fewer landmarks than components, `ROWS`
-            ends in -1, and the columns of the others in zeros.
+            ends in -1, and the columns of `BASIS` in zeros.
         """
 
     @abstractmethod

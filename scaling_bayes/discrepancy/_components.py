@@ -65,7 +65,7 @@ class Components:
 def leading_rows(places: np.ndarray, kernel: Kernel, at_most: int) -> np.ndarray:
     """Return the rows of places, of shape (place, coordinate), that serve best as landmarks."""
     rows, _ = _pivots(places, kernel, np.empty((len(places), 0)), at_most)
-    return np.array(rows)
+    return np.array(rows, dtype=int)
 
 
 def _pivots(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_bayes.discrepancy._base import BASIS, ROWS, WEIGHT, WHITENING, Discrepancy
+from scaling_bayes.discrepancy._base import (
+    BASIS,
+    DIRECTIONS,
+    ROWS,
+    STRENGTHS,
+    WEIGHT,
+    Discrepancy,
+)
 from scaling_bayes.discrepancy._components import Components, leading_rows
 from scaling_bayes.errors import InputError
 from scaling_bayes.parameters import Parameter
@@ -49,12 +56,14 @@ class Smooth(Discrepancy):
         # Half of the runs at most: the others tell the noise from the discrepancy.
         at_most = min(self.n_components, len(places) // 2)
         rows = leading_rows(places, _matern52, at_most)
-        components = Components(_matern52, places[rows])
         # The model has always as many components, so that it compiles once.
         lacking = self.n_components - len(rows)
+        basis = np.pad(Components(_matern52, places[rows]).at(places), ((0, 0), (0, lacking)))
+        strengths, directions = np.linalg.eigh(basis.T @ basis)
         return {
-            BASIS: np.pad(components.at(places), ((0, 0), (0, lacking))),
-            WHITENING: np.pad(np.linalg.inv(components.root), (0, lacking)),
+            BASIS: basis,
+            DIRECTIONS: directions,
+            STRENGTHS: np.clip(strengths, 0, None),
             ROWS: np.pad(rows, (0, lacking), constant_values=-1),
         }
 
@@ -66,29 +75,25 @@ class Smooth(Discrepancy):
         return getattr(data, BASIS) @ weight
 
     def create_centred(self, p: Any, data: Any, *, log_loss: Any, observed: Any, scale: Any) -> Any:
-        """Add the weights to the model by the mean log loss at the landmarks.
+        """Add the weights to the model by where Normal noise would put them, given the rest.
 
-        Runs determine that mean nearly whatever the law is, so that the sampler can move the law
-        freely below it. It is measured from the loss observed there, in units of the noise.
+        Given law, tau and noise they would be Normal a posteriori, and independent along the
+        `DIRECTIONS`. Sampled is how far they lie from that mean, in its standard deviations:
+        nearly independent of all else, however small or large tau is beside the noise, so that
+        the sampler moves as if the discrepancy were integrated out.
         """
         import pymc as pm
         import pytensor.tensor as pt
 
-        rows = getattr(data, ROWS)
-        from_observed = pm.Flat("discrepancy_landmark", shape=self.n_components)
-        shift = observed[rows] + scale * from_observed - log_loss[rows]
-        weight = pm.Deterministic(
-            WEIGHT,
-            pt.switch(rows >= 0, getattr(data, WHITENING) @ shift, p.tau * from_observed),
-            dims="component",
-        )
-        density = pt.switch(
-            rows >= 0,
-            pm.logp(pm.Normal.dist(0, p.tau), weight) + pt.log(scale),
-            pm.logp(pm.Normal.dist(0, 1), from_observed),
-        )
-        pm.Potential("discrepancy_prior", density.sum())
-        return getattr(data, BASIS) @ weight
+        basis, directions = getattr(data, BASIS), getattr(data, DIRECTIONS)
+        offset = pm.Flat("discrepancy_offset", dims="direction")
+        precision = getattr(data, STRENGTHS) / scale**2 + 1 / p.tau**2
+        pull = directions.T @ (basis.T @ (observed - log_loss)) / scale**2
+        along = pull / precision + offset / pt.sqrt(precision)
+        weight = pm.Deterministic(WEIGHT, directions @ along, dims="component")
+        log_prior = pm.logp(pm.Normal.dist(0, p.tau), along)
+        pm.Potential("discrepancy_prior", (log_prior - pt.log(precision) / 2).sum())
+        return basis @ weight
 
     def sample(
         self,
