@@ -1,0 +1,59 @@
+"""Time of 200 refits of 240 rows, with and without discrepancy, against as many bootstraps.
+
+A backtest, a cross-validation or a calibration study is made of refits. Each here is of the same
+rows with other noise of 0.2 percent. The bootstrap, the field's habit, is `scaling_bayes.baselines.HuberBootstrap`
+with 300 resamples. Target: under 90 seconds on 2 cores.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+from measure import print_table
+from sweep import arguments, chinchilla_runs
+
+import scaling_bayes as sb
+
+
+def main() -> None:
+    """Measure and print."""
+    options = arguments(__doc__).parse_args()
+    n_refits = 2 if options.quick else 200
+    runs = chinchilla_runs(options.data)
+    rng = np.random.default_rng(0)
+    samples = [
+        sb.Runs(runs.frame.assign(loss=runs.frame["loss"] * np.exp(0.002 * noise)))
+        for noise in rng.standard_normal((n_refits, len(runs)))
+    ]
+    law, smooth = sb.laws.Chinchilla(), sb.discrepancy.Smooth()
+    usual = sb.SamplerSettings(progressbar=False)
+    short = sb.SamplerSettings(draws=500, progressbar=False)
+    forecasters: dict[str, sb.Forecaster] = {
+        "law alone, 4 x 1000 draws": sb.Fitter(law, settings=usual),
+        "with discrepancy, 4 x 1000 draws": sb.Fitter(law, discrepancy=smooth, settings=usual),
+        "with discrepancy, 4 x 500 draws": sb.Fitter(law, discrepancy=smooth, settings=short),
+        "Huber + 300 bootstraps": sb.baselines.HuberBootstrap(),
+    }
+    seconds = {}
+    for name, forecaster in forecasters.items():
+        forecaster.fit(runs, seed=0)
+        start = time.perf_counter()
+        for seed, sample in enumerate(samples):
+            forecaster.fit(sample, seed=seed)
+        seconds[name] = time.perf_counter() - start
+    habit = seconds["Huber + 300 bootstraps"]
+    print_table(
+        f"{n_refits} refits of {len(runs)} rows, compiled before",
+        [
+            {"how": name, "seconds": spent, "ratio": spent / habit}
+            for name, spent in seconds.items()
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
