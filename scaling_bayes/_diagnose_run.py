@@ -188,6 +188,9 @@ def diagnose_run(
 ) -> RunDiagnosis:
     """Return how new runs lie against the mean curve of a law, and what limits them.
 
+    The curve of a fit with discrepancy is the law times what the discrepancy is at the run's own
+    sizes; shares and returns are those of the law.
+
     Parameters
     ----------
     source : Fit or PublishedLaw
@@ -216,12 +219,14 @@ def diagnose_run(
     forecasts = forecast(source, runs, seed=seed)
     points, expected = forecasts.points, forecasts.mean_curve
     loss = expected.isel(chain=0, draw=0, drop=True).copy(data=runs.frame["loss"].to_numpy())
+    # The discrepancy is not moved along: it counts as it is at the run's own sizes.
+    by_law = law_loss(source, points)
     draws = expected.to_dataset(name="expected_loss").assign(
         {
             "excess": (loss - expected).assign_attrs(units="nats per token"),
-            "equivalent_compute": _equivalent_compute(source, points, loss),
-            **_limits(source, points, expected),
-            **_returns(source, points, expected),
+            "equivalent_compute": _equivalent_compute(source, points, loss * by_law / expected),
+            **_limits(source, points, by_law),
+            **_returns(source, points, by_law),
         }
     )
     new_run = forecasts.new_run

@@ -10,7 +10,7 @@ from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Source, View
-from scaling_bayes.cli._points import beyond_runs, check_sizes
+from scaling_bayes.cli._points import beyond_runs, check_sizes, law_alone
 from scaling_bayes.cli._sources import about, source_named
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def allocate(
         about(origin, view.interval_in_words),
         "Recommended is the one allocation with the smallest expected loss. Its cost is what it "
         "gives up against the true optimum, in nats per token.",
+        *law_alone(origin, "The allocation"),
         *beyond_runs(origin, frame),
     ]
     document = {"source": origin.label, "prob": view.prob, "interval": view.interval}

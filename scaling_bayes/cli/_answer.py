@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Group
 
-    from scaling_bayes.cli._options import View
+    from scaling_bayes.cli._options import Shape
 
 _PIPED_WIDTH = 100
 
@@ -32,22 +32,28 @@ class Answer:
         For CSV.
     document : mapping
         For JSON.
+    opening : sequence of str
+        Sentences above the tables, where they are what was asked for; likewise.
     """
 
     tables: Sequence[Group]
     words: Sequence[str]
     frame: pd.DataFrame
     document: Mapping[str, object]
+    opening: Sequence[str] = ()
 
 
-def show(answer: Answer, view: View) -> None:
+def show(answer: Answer, shape: Shape) -> None:
     """Write the answer to standard output in the shape that was asked for."""
-    if view.json:
-        _to_machine(json.dumps(answer.document, indent=2, allow_nan=False) + "\n", answer.words)
-    elif view.csv:
-        _to_machine(answer.frame.to_csv(index=False), answer.words)
+    words = [*answer.opening, *answer.words]
+    if shape.json:
+        _to_machine(json.dumps(answer.document, indent=2, allow_nan=False) + "\n", words)
+    elif shape.csv:
+        _to_machine(answer.frame.to_csv(index=False), words)
     else:
-        print_for_people(*answer.tables, "\n".join(answer.words))
+        opening = "\n".join(f"- {sentence}" for sentence in answer.opening)
+        parts: list[Group | str] = [opening, *answer.tables, "\n".join(answer.words)]
+        print_for_people(*(part for part in parts if part))
 
 
 def on_terminal() -> bool:
@@ -100,9 +106,10 @@ def table_of(
 
 def records(frame: pd.DataFrame) -> list[dict[str, object]]:
     """Return the rows of a frame as JSON holds them: null for what is not a finite number."""
+    known = frame.astype(object).where(frame.notna(), None)
     return [
         {str(name): _finite(value) for name, value in row.items()}
-        for row in frame.to_dict("records")
+        for row in known.to_dict("records")
     ]
 
 

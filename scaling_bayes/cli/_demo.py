@@ -30,13 +30,16 @@ _INTRODUCTION = (
     "sizes N and bytes D, which the laws of Chinchilla and Kaplan are fitted to, and {held_out} "
     "runs with {factors} times the compute of the largest of them, which the fits have not seen. "
     "Losses are in nats per byte; a byte is the token here. Over all runs Chinchilla's law lies "
-    "too high at both ends of compute, so that it is also fitted without those below {least}."
+    "too high at both ends of compute, so that it is also fitted without those below {least}, and "
+    "these once more with a smooth discrepancy, which allows for the law's own error."
 )
 _SEED = 1
 _LEAST = "1e11 FLOPs"
 """The compute from which the third fit takes runs."""
 _UPPER = "Chinchilla from 1e11"
 """The fit that allocates: its residuals are half those of the others."""
+_ALLOWING = "with discrepancy"
+"""The fit of the same runs that allows for the error of the law."""
 _BUDGET = 10
 """The budget to allocate, in units of the largest compute fitted."""
 
@@ -59,13 +62,14 @@ def demo(
     settings = sb.SamplerSettings(progressbar=on_terminal())
     upper = train.above(flops=_LEAST)
     fits = {}
-    for name, fitted, law in (
-        ("Chinchilla", train, sb.laws.Chinchilla()),
-        ("Kaplan", train, sb.laws.Kaplan()),
-        (_UPPER, upper, sb.laws.Chinchilla()),
+    for name, fitted, law, discrepancy in (
+        ("Chinchilla", train, sb.laws.Chinchilla(), None),
+        ("Kaplan", train, sb.laws.Kaplan(), None),
+        (_UPPER, upper, sb.laws.Chinchilla(), None),
+        (_ALLOWING, upper, sb.laws.Chinchilla(), sb.discrepancy.Smooth()),
     ):
         note(f"{name}: fitting {len(fitted)} runs ...")
-        fits[name] = sb.fit(fitted, law, settings=settings, seed=_SEED)
+        fits[name] = sb.fit(fitted, law, discrepancy=discrepancy, settings=settings, seed=_SEED)
         show(summary_of(fits[name], DEFAULT_VIEW), DEFAULT_VIEW)
     print_for_people(_against_truth(fits, held_out, largest))
     saved = {

@@ -10,8 +10,8 @@ from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Seed, Source, View
-from scaling_bayes.cli._points import beyond_runs, check_sizes
-from scaling_bayes.cli._sources import about, source_named
+from scaling_bayes.cli._points import beyond_runs, check_sizes, law_alone
+from scaling_bayes.cli._sources import about, discrepancy_of, source_named, with_discrepancy
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def forecast(
 ) -> None:
     """Forecast the loss at sizes (N, D), or the compute that a loss takes.
 
-    The mean curve is the law: the middle of many runs. A new run scatters around it.
+    The mean curve is the law, with its discrepancy if it was fitted with one: the middle of many
+    runs. A new run scatters around it.
     """
     sizes = {"n_params": n_params, "tokens": tokens, "flops": flops}
     at_points = bool(points or any(sizes.values()))
@@ -87,10 +88,17 @@ def forecast(
     if reach:
         parts["reach"] = _to_reach(origin, list(reach), view)
     tables, frames = zip(*parts.values(), strict=True)
-    document = {"source": origin.label, "prob": view.prob, "interval": view.interval} | {
-        name: records(frame) for name, (_, frame) in parts.items()
-    }
-    words = [about(origin, view.interval_in_words), *beyond_runs(origin, *frames)]
+    document = {
+        "source": origin.label,
+        "discrepancy": discrepancy_of(origin),
+        "prob": view.prob,
+        "interval": view.interval,
+    } | {name: records(frame) for name, (_, frame) in parts.items()}
+    words = [
+        about(origin, view.interval_in_words),
+        *(law_alone(origin, "The compute that a loss takes") if reach else ()),
+        *beyond_runs(origin, *frames, discrepancy_counts=at_points),
+    ]
     show(Answer(tables, words, frames[0], document), view)
 
 
@@ -153,7 +161,7 @@ def _table(source: LawDraws, frame: pd.DataFrame, known: list[Of], view: View) -
         ]
 
     return table_of(
-        f"Forecast by {source.label}: loss in nats per token",
+        f"Forecast by {with_discrepancy(source)}: loss in nats per token",
         [
             *texts,
             *(heading for heading, _ in sizes.values()),

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from scaling_bayes import __version__
-from scaling_bayes.cli import _allocate, _demo, _fit, _forecast, _plot, _summary
+from scaling_bayes.cli import (
+    _allocate,
+    _backtest,
+    _check,
+    _compare,
+    _demo,
+    _diagnose,
+    _fit,
+    _forecast,
+    _plot,
+    _summary,
+)
 from scaling_bayes.cli._answer import note
 from scaling_bayes.cli._interrupt import ending_at_once
 from scaling_bayes.cli._remedies import in_options
@@ -19,7 +30,7 @@ from scaling_bayes.errors import ConvergenceError, ScalingBayesError
 OK, NOT_CONVERGED, UNUSABLE = 0, 1, 2
 
 HELP = """\
-Scaling laws of training loss as Bayesian inference: fit, forecast, allocate.
+Scaling laws of training loss as Bayesian inference: fit, check, forecast, allocate.
 
 The loss is in nats per token; sizes take units, such as 70B, 1.4T or 3e4PF-days."""
 
@@ -32,6 +43,7 @@ Exit codes
 Examples
   scaling-bayes demo
   scaling-bayes fit runs.csv --law chinchilla --output fit.nc
+  scaling-bayes check fit.nc
   scaling-bayes forecast fit.nc --n-params 70B --tokens 1.4T
   scaling-bayes allocate fit.nc --flops 1e24
 
@@ -51,6 +63,10 @@ app.command(_fit.fit, help_epilogue=_fit.EXAMPLES)
 app.command(_forecast.forecast, help_epilogue=_forecast.EXAMPLES)
 app.command(_allocate.allocate, help_epilogue=_allocate.EXAMPLES)
 app.command(_summary.summary, help_epilogue=_summary.EXAMPLES)
+app.command(_check.check, help_epilogue=_check.EXAMPLES)
+app.command(_diagnose.diagnose, help_epilogue=_diagnose.EXAMPLES)
+app.command(_compare.compare, help_epilogue=_compare.EXAMPLES)
+app.command(_backtest.backtest, help_epilogue=_backtest.EXAMPLES)
 app.command(_plot.plot, help_epilogue=_plot.EXAMPLES)
 
 

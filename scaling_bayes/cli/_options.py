@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 from cyclopts.validators import LimitedChoice, Number
 
+from scaling_bayes import laws, noise
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes.cli._sources import published_laws
 
@@ -18,20 +19,9 @@ _MACHINE = Group("Machine-readable output", validator=LimitedChoice(), sort_key=
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class View:
-    """How an answer is to be shown."""
+class Shape:
+    """Whom an answer is for."""
 
-    prob: Annotated[
-        float,
-        Parameter(group=_INTERVALS, validator=Number(gt=0, lt=1), help="Probability inside."),
-    ] = DEFAULT_PROB
-    interval: Annotated[
-        IntervalKind,
-        Parameter(
-            group=_INTERVALS,
-            help="As much probability left of it as right of it, or the shortest one.",
-        ),
-    ] = "equal-tailed"
     json: Annotated[
         bool,
         Parameter(
@@ -50,6 +40,29 @@ class View:
     ] = False
 
     @property
+    def for_people(self) -> bool:
+        """Whether people read it."""
+        return not (self.json or self.csv)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class View(Shape):
+    """How an answer is to be shown."""
+
+    prob: Annotated[
+        float,
+        Parameter(group=_INTERVALS, validator=Number(gt=0, lt=1), help="Probability inside."),
+    ] = DEFAULT_PROB
+    interval: Annotated[
+        IntervalKind,
+        Parameter(
+            group=_INTERVALS,
+            help="As much probability left of it as right of it, or the shortest one.",
+        ),
+    ] = "equal-tailed"
+
+    @property
     def percent(self) -> str:
         """The probability inside, for headings."""
         return f"{100 * self.prob:g}%"
@@ -60,9 +73,64 @@ class View:
         return f"{self.percent} {self.interval}"
 
 
+DEFAULT_SHAPE = Shape()
 DEFAULT_VIEW = View()
 
 SamplerChoice = Literal["nutpie", "pymc", "numpyro"]
+# The names of scaling_bayes.discrepancy.REGISTRY, whose import takes SciPy along.
+DiscrepancyChoice = Literal["none", "smooth"]
+
+CoverageProb = Annotated[
+    float,
+    Parameter(
+        group=_INTERVALS,
+        validator=Number(gt=0, lt=1),
+        help="Probability inside the equal-tailed intervals whose coverage is counted.",
+    ),
+]
+
+RunsFile = Annotated[
+    str,
+    Parameter(help="Training runs, CSV or Parquet: loss, and two of n_params, tokens and flops."),
+]
+Where = Annotated[
+    str | None, Parameter(help="Rows to keep, as a pandas query: \"group == 'dense'\".")
+]
+Column = Annotated[
+    tuple[str, ...],
+    Parameter(
+        show_default=False,
+        help="A column that has another name in the table (columns in Python): "
+        "loss=val_loss. May be repeated.",
+    ),
+]
+FlopsPerParamToken = Annotated[float, Parameter(help="The k of C = k N D.")]
+FlopsTolerance = Annotated[
+    float, Parameter(help="Largest |C / (k N D) - 1| of a row that gives all three.")
+]
+DEFAULT_FLOPS_TOLERANCE = 0.2
+
+LAWS = f"{', '.join(laws.REGISTRY)}; or path/to/my_laws.py:MyLaw, which runs that file."
+NoiseName = Annotated[
+    str,
+    Parameter(
+        name="--noise",
+        help=f"How log loss scatters around the law: {' or '.join(noise.REGISTRY)}.",
+    ),
+]
+DISCREPANCY = (
+    "How the mean of runs may differ from the law. With smooth, intervals of forecasts beyond the "
+    "runs allow for the law's own error."
+)
+
+SamplingSeed = Annotated[int, Parameter(group=SAMPLING, help="The same seed gives the same draws.")]
+SamplerName = Annotated[SamplerChoice, Parameter(group=SAMPLING, help="Who samples.")]
+Draws = Annotated[int, Parameter(group=SAMPLING, help="Draws kept, per chain.")]
+Tune = Annotated[int, Parameter(group=SAMPLING, help="Warm-up draws, per chain.")]
+Chains = Annotated[int, Parameter(group=SAMPLING, help="Independent chains.")]
+TargetAccept = Annotated[
+    float, Parameter(group=SAMPLING, help="Acceptance that the step size is tuned for.")
+]
 
 Source = Annotated[
     str,

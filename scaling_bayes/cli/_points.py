@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from scaling_bayes.cli import _numbers
+from scaling_bayes.cli._sources import discrepancy_of
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,8 +38,20 @@ def check_sizes(frame: pd.DataFrame) -> None:
         raise InputError(f"{failure.column} = {value:g} {reason}. {remedy}.")
 
 
-def beyond_runs(source: LawDraws, *frames: pd.DataFrame) -> list[str]:
-    """Return the warning that is due if points lie beyond the runs of a fit; else nothing."""
+def beyond_runs(
+    source: LawDraws, *frames: pd.DataFrame, discrepancy_counts: bool = False
+) -> list[str]:
+    """Return the warning that is due if points lie beyond the runs of a fit; else nothing.
+
+    Parameters
+    ----------
+    source : LawDraws
+        What was asked.
+    *frames : DataFrame
+        The answers, with sizes as columns.
+    discrepancy_counts : bool
+        Whether the discrepancy of a fit is part of the answers.
+    """
     import numpy as np
 
     from scaling_bayes import Fit
@@ -54,10 +67,34 @@ def beyond_runs(source: LawDraws, *frames: pd.DataFrame) -> list[str]:
         return []
     return [
         f"Extrapolation: {words(asked)} is {_times(asked / largest)} times the largest {what} "
-        f"fitted, {words(largest)}. Beyond the runs, intervals are conditional on the law and have "
-        "held less often than they say: see 'What the intervals mean' "
-        "(docs/explanation/intervals.md)."
+        f"fitted, {words(largest)}. {_what_holds(source, discrepancy_counts)} See 'What the "
+        "intervals mean' (docs/explanation/intervals.md)."
     ]
+
+
+def law_alone(source: LawDraws, answer: str) -> list[str]:
+    """Return what to know of an answer that leaves out the discrepancy of a fit."""
+    name = discrepancy_of(source)
+    return [] if name is None else [f"{answer} follows the law without its {name} discrepancy."]
+
+
+def _what_holds(source: LawDraws, discrepancy_counts: bool) -> str:
+    name = discrepancy_of(source)
+    if name is not None and discrepancy_counts:
+        return (
+            f"Beyond the runs, intervals of the loss allow for the law's own error by {name} "
+            "discrepancy."
+        )
+    conditional = (
+        "Beyond the runs, intervals are conditional on the law and have held less often than they "
+        "say."
+    )
+    if name is not None or not discrepancy_counts:
+        return conditional
+    return (
+        f"{conditional} They take the law for the truth; `--discrepancy smooth` at fit allows for "
+        "its error."
+    )
 
 
 def _times(ratio: float) -> str:

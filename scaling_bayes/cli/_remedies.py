@@ -10,6 +10,19 @@ _IN_OPTIONS: Final[list[tuple[str, str]]] = [
     (r"\bwhere = ", "--where "),
     (r"\bcolumns (names|takes|gives)\b", r"--column \1"),
     (r"Pass it: sb\.load\(path, law=\.\.\.\)", "Name it: --law my_laws.py:MyLaw"),
+    (r"\bGive cuts\b", "Give --cut"),
+    (r"\bcuts is\b", "--cut is"),
+    (r"\bmin_runs\b", "--min-runs"),
+    (r"\bseed is\b", "--seed is"),
+    (r"\bcolumn for along\b", "column for --along"),
+    (r"\bGive another directory\b", "Give another --directory"),
+    (r"\bFit\.check\b", "`scaling-bayes check`"),
+    (r"\bplot_prior_posterior\b", "`scaling-bayes plot --kind prior-posterior`"),
+    (
+        r"sb\.score\(sources, held_out\) scores published laws on any runs",
+        "Give one that `scaling-bayes fit --output` wrote",
+    ),
+    (r"\bsb\.score\(sources, held_out\)", "sb.score in Python"),
     (r": see the error's \.problems", ""),
     (r' To look at the draws all the same, pass on_failure="warn"\.', ""),
 ]
@@ -18,7 +31,7 @@ _PAIR: Final = re.compile(r'"([^"]*)": "([^"]*)"')
 
 
 def in_options(message: str) -> str:
-    """Return an error's message with options in place of arguments in Python."""
+    """Return a message with options and commands in place of arguments and calls in Python."""
     for python, option in _IN_OPTIONS:
         message = re.sub(python, option, message)
     return _COLUMNS.sub(lambda found: f"give {_as_options(found[1])}", message)

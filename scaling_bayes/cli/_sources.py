@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_bayes import laws, noise
-from scaling_bayes.errors import InputError
+from scaling_bayes.errors import FileFormatError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scaling_bayes import Fit
     from scaling_bayes._draws import LawDraws
+    from scaling_bayes.cli._options import DiscrepancyChoice
+    from scaling_bayes.discrepancy import Discrepancy
 
 _PREFIX = "published:"
 
@@ -61,6 +65,15 @@ def noise_named(text: str) -> noise.Noise:
     return noise.REGISTRY[text]()
 
 
+def discrepancy_named(choice: DiscrepancyChoice) -> Discrepancy | None:
+    """Return a model of discrepancy by its name; None for none."""
+    if choice == "none":
+        return None
+    from scaling_bayes import discrepancy
+
+    return discrepancy.REGISTRY[choice]()
+
+
 def fit_at(path: str, law: str | None) -> Fit:
     """Return the fit in a file; `law` names its law if that is one of the user's own."""
     import scaling_bayes as sb
@@ -88,6 +101,40 @@ def source_named(text: str, law: str | None) -> LawDraws:
             f"{', '.join(_PREFIX + known for known in published)}."
         )
     return fit_at(text, law)
+
+
+def sources_named(texts: Iterable[str], own_laws: Iterable[str]) -> list[LawDraws]:
+    """Return fits and published laws; `own_laws` are the user's own among the laws of the fits.
+
+    Raises
+    ------
+    InputError, FileFormatError
+        As `source_named`.
+    """
+    known = [None, *own_laws]
+    return [_first_readable(text, known) for text in texts]
+
+
+def _first_readable(text: str, own_laws: list[str | None]) -> LawDraws:
+    failures = []
+    for law in own_laws:
+        try:
+            return source_named(text, law)
+        except FileFormatError as error:
+            failures.append(error)
+    raise failures[0]
+
+
+def with_discrepancy(source: LawDraws) -> str:
+    """Return the label of a source, and its discrepancy if it has one."""
+    name = discrepancy_of(source)
+    return source.label if name is None else f"{source.label} with {name} discrepancy"
+
+
+def discrepancy_of(source: LawDraws) -> str | None:
+    """Return the name of a source's discrepancy; None where the law is taken for the truth."""
+    draws = source.discrepancy_draws
+    return None if draws is None else draws.discrepancy.name
 
 
 def about(source: LawDraws, interval: str) -> str:

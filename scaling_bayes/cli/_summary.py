@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, FitFile, OwnLaw, View
-from scaling_bayes.cli._sources import fit_at
+from scaling_bayes.cli._sources import discrepancy_of, fit_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +44,7 @@ def summary_of(fit: Fit, view: View) -> Answer:
     document = {
         "law": fit.law.name,
         "noise": fit.noise.name,
+        "discrepancy": discrepancy_of(fit),
         "source": fit.runs.source,
         "n_runs": len(fit.runs),
         "prob": view.prob,
@@ -62,6 +63,10 @@ def summary_of(fit: Fit, view: View) -> Answer:
 
 def _table(fit: Fit, rows: list[dict[Any, Any]], view: View) -> Group:
     parameters = (*fit.law.parameters, *fit.noise.parameters)
+    error = ""
+    if fit.discrepancy is not None:
+        parameters = (*parameters, *fit.discrepancy.parameters)
+        error = f" and {fit.discrepancy.name} discrepancy"
     meanings = {each.name: each.description for each in parameters} | _DERIVED
     shown = "; ".join(
         f"{row['parameter']}: {meanings[row['parameter']]}"
@@ -69,7 +74,7 @@ def _table(fit: Fit, rows: list[dict[Any, Any]], view: View) -> Group:
         if row["parameter"] in meanings
     )
     return table_of(
-        f"Posterior of {fit.law.name} with {fit.noise.name} noise on log loss, "
+        f"Posterior of {fit.law.name} with {fit.noise.name} noise{error} on log loss, "
         f"{len(fit.runs)} runs from {fit.runs.source}",
         ["", "median", f"{view.percent} interval", "sd", "R-hat", "ESS", "unit"],
         [_cells(row) for row in rows],

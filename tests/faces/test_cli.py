@@ -37,7 +37,10 @@ from scaling_bayes.cli._remedies import in_options
 from scaling_bayes.cli._sources import published_laws
 
 PROGRAM = [sys.executable, "-c", "import sys; from scaling_bayes.cli import main; sys.exit(main())"]
-COMMANDS = ("demo", "fit", "forecast", "allocate", "summary", "plot")
+COMMANDS = (
+    *("demo", "fit", "forecast", "allocate", "summary", "plot"),
+    *("check", "diagnose", "compare", "backtest"),
+)
 HOFFMANN = "published:hoffmann2022"
 OWN_LAW = """\
 import numpy as np
@@ -317,7 +320,8 @@ def test_demo_sets_the_truth_beside_the_intervals(tmp_path: Path) -> None:
     runs = sb.datasets.load_tiny_transformers().where("split == 'held_out'")
     ordered = runs.frame.sort_values("flops")
     counts = []
-    for name, n_runs in (("Chinchilla", 101), ("Kaplan", 101), ("Chinchilla from 1e11", 61)):
+    fitted = {"Chinchilla": 101, "Kaplan": 101, "Chinchilla from 1e11": 61, "with discrepancy": 61}
+    for name, n_runs in fitted.items():
         fit = sb.load(folder / f"{name.lower().replace(' ', '_')}.nc")
         assert fit.diagnostics.converged
         assert f"{fit.law.name} fitted to {n_runs} runs" in words

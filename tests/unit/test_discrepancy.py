@@ -694,7 +694,7 @@ def test_the_check_tells_of_tau_but_not_of_its_weights(smooth_fit):
     tau = np.log(smooth_fit.data_tree["posterior"]["tau"])
     row = check.identifiability.loc["tau"]
     assert row["posterior_sd"] == pytest.approx(float(tau.std(ddof=1)))
-    assert row["prior_sd"] == pytest.approx(0.8, rel=0.05)
+    assert row["prior_sd"] == pytest.approx(0.9, rel=0.05)
 
 
 # The fitter

@@ -1,0 +1,75 @@
+"""How commands read tables of runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scaling_bayes.cli._answer import note, print_for_people
+from scaling_bayes.cli._groups import groups_as_one, naming_groups
+from scaling_bayes.errors import InputError, RunsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scaling_bayes import Law, Runs
+    from scaling_bayes.cli._options import Shape
+
+
+def names_of(pairs: Iterable[str]) -> dict[str, str]:
+    """Return the names in a table, by the names of this package.
+
+    Raises
+    ------
+    InputError
+        If a pair is none, or a column is named twice.
+    """
+    names: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, other = pair.partition("=")
+        if not equals or not other or name in names:
+            raise InputError(
+                f"--column {pair!r} does not give one other name of a column. "
+                "Write it as --column loss=val_loss, once for each column."
+            )
+        names[name] = other
+    return names
+
+
+def read_table(
+    path: str,
+    *,
+    names: dict[str, str],
+    where: str | None,
+    flops_per_param_token: float,
+    flops_tolerance: float,
+) -> Runs:
+    """Return checked runs.
+
+    Raises
+    ------
+    RunsError
+        If the table cannot be read, or cells cannot be used.
+    InputError
+        If another argument cannot be used, or no row is kept; it names the groups there are.
+    """
+    import scaling_bayes as sb
+
+    try:
+        return sb.read_runs(
+            path,
+            columns=names,
+            flops_per_param_token=flops_per_param_token,
+            flops_tolerance=flops_tolerance,
+            where=where,
+        )
+    except RunsError as error:
+        raise (error if where is None else naming_groups(error, path, names)) from None
+
+
+def announce(table: Runs, laws: Iterable[Law], shape: Shape) -> None:
+    """Say what was read, and which groups are fitted as one law."""
+    if shape.for_people:
+        print_for_people(repr(table))
+    sentences = [sentence for law in laws for sentence in groups_as_one(table.frame, law)]
+    for sentence in dict.fromkeys(sentences):
+        note(sentence)

@@ -1,0 +1,131 @@
+"""The commands that check, compare and backtest: the numbers of the Python API."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scaling_bayes as sb
+from scaling_bayes.cli import main
+
+QUIET = sb.SamplerSettings(progressbar=False)
+PUBLISHED = sb.laws.Chinchilla.published["besiroglu2024"]
+
+
+def run(*words: object) -> tuple[int, str, str]:
+    """Run a command in this process; return its exit code and what it wrote."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(word) for word in words])
+    return code, out.getvalue(), err.getvalue()
+
+
+def document(*words: object) -> dict:
+    code, out, err = run(*words, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+@pytest.fixture(scope="module")
+def runs_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return 48 runs of Chinchilla's law."""
+    rng = np.random.default_rng(5)
+    grid = pd.MultiIndex.from_product([np.geomspace(5e7, 5e9, 6), np.geomspace(1e9, 2e11, 8)])
+    points = grid.to_frame(index=False, name=["n_params", "tokens"])
+    curve = sb.forecast(PUBLISHED, points).mean_curve.values.ravel()
+    path = tmp_path_factory.mktemp("runs") / "runs.csv"
+    points.assign(loss=curve * np.exp(rng.normal(0, 0.005, len(points)))).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fit_files(runs_csv: Path) -> dict[str, Path]:
+    """Return fits of Chinchilla's law alone, and with discrepancy."""
+    files = {}
+    for name in ("none", "smooth"):
+        files[name] = runs_csv.with_name(f"{name}.nc")
+        code, _, err = run("fit", runs_csv, "--discrepancy", name, "--output", files[name])
+        assert code == 0, err
+    return files
+
+
+def test_fit_takes_a_discrepancy(fit_files):
+    assert sb.load(fit_files["none"]).discrepancy is None
+    assert sb.load(fit_files["smooth"]).discrepancy == sb.discrepancy.Smooth()
+    parameters = document("summary", fit_files["smooth"])["parameters"]
+    assert "tau" in {row["parameter"] for row in parameters}
+
+
+def test_forecasts_beyond_the_runs_say_what_they_allow_for(fit_files):
+    sizes = ("--n-params", "70B", "--tokens", "1.4T")
+    assert "`--discrepancy smooth` at fit" in run("forecast", fit_files["none"], *sizes)[1]
+    shown = " ".join(run("forecast", fit_files["smooth"], *sizes)[1].split())
+    assert "allow for the law's own error by smooth discrepancy" in shown
+    shown = " ".join(run("allocate", fit_files["smooth"], "--flops", "1e24")[1].split())
+    assert "follows the law without its smooth discrepancy" in shown
+
+
+def test_check_gives_the_tables_of_the_python_api(fit_files):
+    found = document("check", fit_files["none"])
+    checked = sb.load(fit_files["none"]).check(seed=1)
+    assert found["words"] == list(checked.words)
+    assert [row["size"] for row in found["trends"]] == pytest.approx(list(checked.trends["size"]))
+    code, out, _ = run("check", fit_files["none"])
+    assert code == 0
+    assert "replicated runs" in out
+
+
+def test_diagnose_names_a_run_off_the_curve(fit_files, tmp_path):
+    curve = float(sb.forecast(PUBLISHED, n_params=1e9, tokens=2e10).mean_curve.squeeze())
+    table = pd.DataFrame({"n_params": [1e9], "tokens": [2e10], "loss": [1.05 * curve]})
+    table.to_csv(tmp_path / "new.csv", index=False)
+    found = document("diagnose", fit_files["none"], tmp_path / "new.csv")
+    expected = sb.diagnose_run(sb.load(fit_files["none"]), table, seed=1).to_frame()
+    assert found["runs"][0]["excess"] == pytest.approx(expected["excess"].iloc[0])
+    assert "off the curve" in found["words"][0]
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
+def test_compare_gives_the_verdict_first(fit_files, runs_csv):
+    files = (fit_files["none"], fit_files["smooth"])
+    found = document("compare", *files, "published:besiroglu2024", "--held-out", runs_csv)
+    names = {row["source"] for row in found["sources"]}
+    assert names == {"chinchilla", "chinchilla with smooth discrepancy", "besiroglu2024"}
+    assert all(row["rmse_held_out"] < 0.01 for row in found["sources"])
+    code, out, _ = run("compare", *files)
+    assert code == 0
+    assert out.startswith("- ")
+
+
+def test_compare_wants_two_sources_that_differ(fit_files):
+    assert "two sources or more" in run("compare", fit_files["none"])[2]
+    code, _, err = run("compare", fit_files["none"], fit_files["none"])
+    assert code == 2
+    assert "given twice" in err
+
+
+def test_backtest_gives_the_scores_of_the_python_api(runs_csv, tmp_path):
+    words = ("backtest", runs_csv, "--cut", "1e20", "--cut", "1e21", "--directory", tmp_path)
+    words = (*words, "--output", tmp_path / "points.csv", "--baseline", "least-squares")
+    found = document(*words)
+    runs = sb.read_runs(runs_csv)
+    laws = {
+        "chinchilla": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET),
+        "least-squares": sb.baselines.LogLinearLeastSquares(),
+    }
+    expected = sb.backtest(runs, laws, cuts=[1e20, 1e21], progressbar=False)
+    assert [row["crps"] for row in found["scores"]] == pytest.approx(list(expected.scores["crps"]))
+    assert len(pd.read_csv(tmp_path / "points.csv")) == len(expected.points)
+    assert document(*words) == found
+
+
+def test_backtest_refuses_a_cut_with_nothing_above(runs_csv):
+    code, _, err = run("backtest", runs_csv, "--cut", "1e30", "--baseline", "last-slope")
+    assert code == 2
+    assert "leaves nothing to score" in err
