@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 Examples
   scaling-bayes backtest runs.csv --discrepancy none --discrepancy smooth
-  scaling-bayes backtest runs.csv --law chinchilla --law kaplan --cut 1e20 --cut 1e21
-  scaling-bayes backtest runs.csv --baseline huber-bootstrap --directory refits"""
+  scaling-bayes backtest runs.csv --law kaplan --cut 1e20 --cut 1e21
+  scaling-bayes backtest runs.csv --baseline broken --directory refits"""
 
 
 class Baseline(Enum):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 Examples
   scaling-bayes compare chinchilla.nc kaplan.nc
-  scaling-bayes compare chinchilla.nc kaplan.nc published:besiroglu2024 --held-out larger.csv
-  scaling-bayes compare chinchilla.nc mine.nc --law my_laws.py:MyLaw --json > comparison.json"""
+  scaling-bayes compare chinchilla.nc kaplan.nc --held-out larger.csv
+  scaling-bayes compare chinchilla.nc mine.nc --law my_laws.py:MyLaw"""
 
 
 def compare(

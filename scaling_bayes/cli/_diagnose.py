@@ -14,7 +14,7 @@ from scaling_bayes.cli._sources import about, source_named, with_discrepancy
 EXAMPLES = """\
 Examples
   scaling-bayes diagnose fit.nc new_runs.csv
-  scaling-bayes diagnose published:besiroglu2024 new_runs.csv --csv > diagnosis.csv"""
+  scaling-bayes diagnose published:besiroglu2024 new_runs.csv --csv"""
 
 
 def diagnose(

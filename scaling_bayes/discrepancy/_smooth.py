@@ -33,6 +33,9 @@ class Smooth(Discrepancy):
     delta has standard deviation tau and a Matern 5/2 correlation whose lengths are two decades
     of compute and a factor of 50 in tokens per parameter: laws are off by smooth bends along
     these two, and a bend that was seen says less and less of runs ever farther away.
+
+    It is carried by at most 20 landmarks among the runs. What they leave over is noise to the fit:
+    sigma is that of single runs and of bends too short for the landmarks.
     """
 
     name = "smooth"
