@@ -1,8 +1,8 @@
 """Time of 200 refits of 240 rows, with and without discrepancy, against as many bootstraps.
 
 A backtest, a cross-validation or a calibration study is made of refits. Each here is of the same
-rows with other noise of 0.2 percent. The bootstrap, the field's habit, is `scaling_bayes.baselines.HuberBootstrap`
-with 300 resamples. Target: under 90 seconds on 2 cores.
+rows with other noise of 0.2 percent. The bootstrap, the field's habit, is
+`scaling_bayes.baselines.HuberBootstrap` with 300 resamples. Target: under 90 seconds on 2 cores.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Simulation-based calibration of forecasts beyond the runs, with discrepancy.
 
-Law, noise and tau are drawn from their priors, the discrepancy from the full Gaussian process at the
-runs and at one point ten times beyond them; the fit knows it by its landmarks only. What these
+Law, noise and tau are drawn from their priors, the discrepancy from the full Gaussian process at
+the runs and at one point ten times beyond them; the fit knows it by its landmarks only. What these
 leave over is noise to the fit, so that sigma comes out too large (50 of 80 intervals of 90% held
 it) and is not ranked; all else, forecasts included, has to be right. As in the calibration of the
 laws, the prior of nu is replaced on both sides.
