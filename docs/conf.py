@@ -13,6 +13,6 @@ autosummary_generate = True
 autosummary_imported_members = False
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
-exclude_patterns = ["_build"]
+exclude_patterns = ["explanation/calibration_table.md", "_build"]
 html_theme = "pydata_sphinx_theme"
 html_title = "scaling_bayes"
