@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._allocation import allocate
+from scaling_bayes._allocation import Allocation, allocate
 from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecast import Forecast
 from scaling_bayes._forecaster import Forecaster, Forecasting
+from scaling_bayes._mixture import Mixture
 from scaling_bayes._scores import crps, interval_score, log_score, pit
 from scaling_bayes.errors import InputError, ScalingBayesError
 from scaling_bayes.laws import Law
@@ -183,20 +184,36 @@ def _scores_of(
 
 def _allocation(fitted: Forecasting, plan: Plan) -> dict[str, float]:
     """Return median and equal-tailed bounds of the exponent a and of N* at the budget."""
-    if not all(hasattr(fitted, name) for name in ("law", "draws", "flops_per_param_token")):
+    if not _allocates(fitted):
         return {}
-    source = cast("LawDraws", fitted)
-    if not trades(source.law):
-        return {}
-    budgets = plan.budget * np.array([1 / _SLOPE_FACTOR, 1.0, _SLOPE_FACTOR])
-    n_params = allocate(source, flops=budgets).optimum["n_params"]
+    source = cast("LawDraws | Mixture", fitted)
+    derived: dict[str, Any] = (
+        {} if isinstance(source, Mixture) else source.law.derived(source.draws)
+    )
+    return _spread(allocate(source, flops=_budgets(plan)), exponents=derived.get("a"))
+
+
+def _allocates(fitted: object) -> bool:
+    """Return whether it has draws of a law that trades N against D; of an average, all members."""
+    if isinstance(fitted, Mixture):
+        return all(_allocates(member) for member in fitted.weighted.values())
+    known = all(hasattr(fitted, name) for name in ("law", "draws", "flops_per_param_token"))
+    return known and trades(cast("LawDraws", fitted).law)
+
+
+def _budgets(plan: Plan) -> np.ndarray:
+    return plan.budget * np.array([1 / _SLOPE_FACTOR, 1.0, _SLOPE_FACTOR])
+
+
+def _spread(allocation: Allocation, *, exponents: Any) -> dict[str, float]:
+    """Return median and bounds; where there are no exponents, of the slope of N* around."""
+    n_params = allocation.optimum["n_params"]
     low, middle, high = n_params.transpose("budget", ...).to_numpy().reshape(3, -1)
-    derived: dict[str, Any] = source.law.derived(source.draws)
-    slope = np.log(high / low) / np.log(budgets[2] / budgets[0])
-    exponents = np.asarray(derived.get("a", slope)).ravel()
+    slope = np.log(high / low) / (2 * np.log(_SLOPE_FACTOR))
+    a = slope if exponents is None else np.asarray(exponents).ravel()
     return {
         f"{name}{ending}": float(_quantile(draws, q))
-        for name, draws in zip(ALLOCATED, (exponents, middle), strict=True)
+        for name, draws in zip(ALLOCATED, (a, middle), strict=True)
         for ending, q in zip(("", "_lower", "_upper"), (0.5, *_tails(SCORED_PROB)), strict=True)
     }
 
