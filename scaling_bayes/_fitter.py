@@ -53,7 +53,7 @@ class Fitter:
     Raises
     ------
     InputError
-        If `law` is no law, or the coordinates do not suit it.
+        If `law` is no law, `discrepancy` no discrepancy, or the coordinates do not suit the law.
     """
 
     def __init__(
@@ -71,6 +71,11 @@ class Fitter:
             hint = " Write it with parentheses." if isinstance(law, type) else ""
             raise InputError(
                 f"law is {law!r}, which is no law; give one such as sb.laws.Chinchilla().{hint}"
+            )
+        if discrepancy is not None and not isinstance(discrepancy, Discrepancy):
+            raise InputError(
+                f"discrepancy is {discrepancy!r}, which is no model of discrepancy; give one such "
+                "as sb.discrepancy.Smooth(), with parentheses, or None."
             )
         self.law = law
         self.noise = StudentT() if noise is None else noise

@@ -700,6 +700,12 @@ def test_the_check_tells_of_tau_but_not_of_its_weights(smooth_fit):
 # The fitter
 
 
+@pytest.mark.parametrize("wrong", ["smooth", sb.discrepancy.Smooth, True])
+def test_what_is_no_discrepancy_is_refused(wrong):
+    with pytest.raises(sb.errors.InputError, match=r"sb\.discrepancy\.Smooth\(\)"):
+        sb.Fitter(sb.laws.Chinchilla(), discrepancy=wrong)
+
+
 def test_one_compilation_serves_runs_of_any_number(smooth_fitter, smooth_fit, bent, simulate):
     prepared = smooth_fitter._prepared
     for runs, n_landmarks in (
