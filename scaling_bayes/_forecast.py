@@ -180,6 +180,30 @@ def points_of(
     return point_dataset(complete_sizes(in_table, source.flops_per_param_token) | columns)
 
 
+def mean_loss(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
+    """Return the loss of the mean curve: of the law, times what its discrepancy makes of it.
+
+    Parameters
+    ----------
+    source : Fit or PublishedLaw
+        The law and its draws.
+    points : Dataset
+        What `points_of` returned.
+    rng : numpy.random.Generator
+        Source of what the runs do not tell of the discrepancy; not used where there is none.
+
+    Returns
+    -------
+    DataArray
+        Nats per token, with dims chain, draw and point.
+    """
+    by_law = law_loss(source, points)
+    if source.discrepancy_draws is None:
+        return by_law
+    shift = source.discrepancy_draws.sample(points, rng)
+    return (by_law * np.exp(shift)).assign_attrs(by_law.attrs)
+
+
 def forecast(
     source: LawDraws,
     points: pd.DataFrame | Runs | None = None,
@@ -216,10 +240,7 @@ def forecast(
     """
     where = points_of(source, points, n_params=n_params, tokens=tokens, flops=flops)
     rng = np.random.default_rng(seed)
-    mean_curve = law_loss(source, where)
-    if source.discrepancy_draws is not None:
-        shift = source.discrepancy_draws.sample(where, rng)
-        mean_curve = (mean_curve * np.exp(shift)).assign_attrs(mean_curve.attrs)
+    mean_curve = mean_loss(source, where, rng)
     new_run = None
     if source.noise is not None:
         # A draw with very heavy tails can lie beyond the largest float; infinity is its value.
