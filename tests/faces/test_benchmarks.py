@@ -17,6 +17,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
     [
         ("samplers", ["scaling_bayes", "nutpie diagonal", "NumPyro", "PyMC"]),
         ("refit", ["refit, 4 x 1000 draws", "10 bootstraps"]),
+        ("many_refits", ["law alone, 4 x 1000 draws", "with discrepancy, 4 x 500 draws"]),
         ("extrapolation", ["scaling_bayes, new run", "Huber + bootstrap, mean curve"]),
         ("allocation", ["optimum of every draw", "the valley", "chinchilla, numerically"]),
         ("rows", ["60", "240", "Slope in log-log"]),

@@ -88,6 +88,7 @@ def prior_source() -> Callable[..., SimpleNamespace]:
             draws=xr.Dataset(values),
             noise=None,
             noise_draws=None,
+            discrepancy_draws=None,
             flops_per_param_token=6.0,
         )
 
