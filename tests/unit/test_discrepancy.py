@@ -635,7 +635,8 @@ def test_the_summary_lists_tau_after_the_noise(smooth_fit):
 def test_prior_and_posterior_predictive(smooth_fit, bent_runs):
     prior = smooth_fit.prior_predictive(draws=300, seed=1)
     assert prior["prior"][WEIGHT].sizes["component"] == 20
-    z = (np.log(prior["prior"]["tau"]) - np.log(0.05)) / 0.8
+    of_tau = Smooth().priors["tau"].parameters
+    z = (np.log(prior["prior"]["tau"]) - of_tau["mu"]) / of_tau["sigma"]
     assert abs(float(z.mean())) < 5 / np.sqrt(300)
     assert prior["prior_predictive"]["log_loss"].sizes["run"] == 60
 
