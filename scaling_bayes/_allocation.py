@@ -22,7 +22,7 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._isoflop import level_set, loss_along, minimise
-from scaling_bayes._mixture import Source, law_names, mix, weighted_laws
+from scaling_bayes._mixture import Source, law_label, law_names, mix, weighted_laws
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.laws import Law
@@ -45,6 +45,8 @@ _ROUNDING = 1e-8
 @dataclass(frozen=True, eq=False)
 class Allocation:
     """Posterior of the compute-optimal model size, tokens and loss for each budget.
+
+    All of it is of the law, without its discrepancy.
 
     Attributes
     ----------
@@ -76,7 +78,7 @@ class Allocation:
         Parameters
         ----------
         of : {"n_params", "tokens", "tokens_per_param", "loss"}
-            The quantity; ``loss`` is that of the mean curve.
+            The quantity; ``loss`` is that of the mean curve, of the law without its discrepancy.
         prob : float
             Probability inside.
         kind : {"equal-tailed", "hdi"}
@@ -206,7 +208,8 @@ class Allocation:
         Returns
         -------
         DataArray
-            Nats per token above each draw's own optimum, with dims chain, draw and budget.
+            Nats per token above each draw's own optimum, with dims chain, draw and budget; of
+            the law, without its discrepancy.
         """
         chosen = np.broadcast_to(sizes("n_params", n_params), self.flops.shape)
         points = point_dataset(
@@ -249,7 +252,7 @@ class Allocation:
 
     def __repr__(self) -> str:
         loss = self.optimum["loss"]
-        lines = [f"Compute-optimal allocation by {self.source.label}: {shown_in_words(loss)}"]
+        lines = [f"Compute-optimal allocation by {law_label(self.source)}: {shown_in_words(loss)}"]
         for row in self.to_frame().to_dict("records"):
             lines += [
                 f"{format_quantity(row['flops'], kind='flops')}:",
@@ -285,6 +288,8 @@ def _lines_of(row: Mapping[Hashable, Any], *, with_intervals: bool) -> Iterator[
 
 def allocate(source: Source, *, flops: object) -> Allocation:
     """Return the posterior of the compute-optimal allocation for each budget.
+
+    It is that of the law, without its discrepancy.
 
     Parameters
     ----------
@@ -322,6 +327,8 @@ def loss_given_up(
     flops: object = None,
 ) -> xr.DataArray:
     """Return the loss that runs give up against the optimum at their own compute.
+
+    It is that of the law, without its discrepancy.
 
     Parameters
     ----------

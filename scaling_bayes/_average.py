@@ -137,7 +137,8 @@ def average(
         one of `scaling_bayes.baselines`, can be averaged to forecast, not to allocate.
     weights : mapping of str to float, optional
         A weight for each source; equal by default. They sum to one up to 0.01, and are divided
-        by their sum. The column ``weight`` of `Comparison.evidence` holds stacking weights.
+        by their sum. To extrapolate, take ``Comparison.future["weight"]``, the stacking weights
+        on larger runs; those of `Comparison.evidence` are for runs inside the range.
 
     Returns
     -------

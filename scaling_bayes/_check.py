@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from scaling_bayes._draws import discrepancy_of
 from scaling_bayes._influence import CONFLICT, WEAK, Sampled, identifiability_of, sensitivity_of
 from scaling_bayes._trends import (
     TOKENS_PER_PARAM,
@@ -60,8 +61,8 @@ class Check:
     Replicates are tables of runs simulated at the sizes of the runs from the posterior and its
     noise. A *p* is a two-sided posterior predictive p-value (Gelman, Meng and Stern 1996): how
     seldom a replicate's figure is as far out as that of the runs. From the residuals of both, the
-    part that the law could take up is taken out, so that replicates are as if fitted too. A
-    ``p_adjusted`` is *p* after Holm 1979 for all trends and groups together.
+    part that the law, or its discrepancy, could take up is taken out, so that replicates are as if
+    fitted too. A ``p_adjusted`` is *p* after Holm 1979 for all trends and groups together.
 
     Attributes
     ----------
@@ -81,8 +82,8 @@ class Check:
         or ``tails`` (kurtosis; 3 for a normal). ``size`` in ``unit``, where residuals beyond
         three noise scales count as three except for tails; ``replicated_lower`` and
         ``replicated_upper``, the central 90% of replicates; ``absorbed``, the share of the
-        trend that the law takes up and residuals cannot show; ``p``, NaN where that is more
-        than 98%; ``p_adjusted``.
+        trend that the law, or its discrepancy, takes up and residuals cannot show; ``p``, NaN
+        where that is more than 98%; ``p_adjusted``.
     groups : DataFrame
         One row a group, where runs have a column ``group``: ``n_runs``, and the mean residual
         with the same columns.
@@ -139,10 +140,13 @@ def check(source: Fitted, *, seed: int | None = None) -> Check:
     outliers = outliers_of(scatter, residuals)
     sensitivity = sensitivity_of(source)
     identifiability = identifiability_of(source, seed=seed)
+    error = discrepancy_of(source)
+    law = "the law" if error is None else "the law with its discrepancy"
     words = (
-        _verdict(trends, groups),
-        *_trend_words(trends, residuals),
-        *_group_words(groups),
+        _verdict(trends, groups, law),
+        *(() if error is None else [_shift_words(scatter.shift, residuals)]),
+        *_trend_words(trends, residuals, law),
+        *_group_words(groups, law),
         *_outlier_words(outliers, len(residuals)),
         *_sensitivity_words(sensitivity),
         *_identifiability_words(identifiability),
@@ -194,40 +198,51 @@ def _with_adjusted(*tables: pd.DataFrame) -> Iterator[pd.DataFrame]:
         start += len(table)
 
 
-def _verdict(trends: pd.DataFrame, groups: pd.DataFrame) -> str:
+def _verdict(trends: pd.DataFrame, groups: pd.DataFrame, law: str) -> str:
     tested = pd.concat([trends["p"], groups["p"]]).astype(float).dropna()
     quantities = f"{len(tested)} test quantities of trends, spread, tails and groups"
     values = pd.concat([trends["p_adjusted"], groups["p_adjusted"]]).astype(float)
     n_found = int((values < SIGNIFICANT).sum())
     if tested.empty:
         return (
-            "Residuals could not be tested: the law takes up every trend that these runs could "
+            f"Residuals could not be tested: {law} takes up every trend that these runs could "
             "show. Add runs of other sizes."
         )
     if not n_found:
         return (
-            f"Residuals show nothing that the law and its noise would not give: of {quantities}, "
+            f"Residuals show nothing that {law} and its noise would not give: of {quantities}, "
             f"the smallest p is {tested.min():.2g}, and {values.min():.2g} when adjusted for "
             "their number."
         )
     return (
-        f"Residuals are not those of the law and its noise: {n_found} of {quantities} "
+        f"Residuals are not those of {law} and its noise: {n_found} of {quantities} "
         f"{'is' if n_found == 1 else 'are'} out of line (p below {SIGNIFICANT:g} when adjusted "
         "for their number)." + (" Trends overlap; the clearest comes first." if n_found > 1 else "")
     )
 
 
-def _trend_words(trends: pd.DataFrame, residuals: pd.DataFrame) -> Iterator[str]:
+def _shift_words(shift: np.ndarray, residuals: pd.DataFrame) -> str:
+    size = np.median(np.sqrt(np.mean(shift**2, axis=1)))
+    middle = np.median(shift, axis=0)
+    most = int(np.abs(middle).argmax())
+    return (
+        f"The discrepancy moves the law by {100 * size:.2g}% of the loss at these runs (root mean "
+        f"square), at most by {100 * middle[most]:+.2g}%, at row {residuals.index[most]} "
+        f"({_sizes(residuals.iloc[most])}); posterior medians."
+    )
+
+
+def _trend_words(trends: pd.DataFrame, residuals: pd.DataFrame, law: str) -> Iterator[str]:
     width = trends["replicated_upper"] - trends["replicated_lower"]
     strength = (
         trends["size"] - trends[["replicated_lower", "replicated_upper"]].mean(axis=1)
     ).abs()
     found = trends[trends["p_adjusted"] < SIGNIFICANT]
     for index in (strength / width)[found.index].sort_values(ascending=False).index:
-        yield _of_trend(trends.loc[index], residuals)
+        yield _of_trend(trends.loc[index], residuals, law)
 
 
-def _of_trend(row: Any, residuals: pd.DataFrame) -> str:
+def _of_trend(row: Any, residuals: pd.DataFrame, law: str) -> str:
     if row["quantity"] == "tails":
         kind = "heavier" if row["size"] > row["replicated_upper"] else "lighter"
         return (
@@ -247,7 +262,7 @@ def _of_trend(row: Any, residuals: pd.DataFrame) -> str:
         )
     evidence = (
         f"in 90% of replicates {row['replicated_lower']:.2f}% to {row['replicated_upper']:.2f}% "
-        f"(p {_p(row['p'])}); the law is biased there."
+        f"(p {_p(row['p'])}); {law} is biased there."
     )
     if row["quantity"] == "slope":
         return (
@@ -260,12 +275,12 @@ def _of_trend(row: Any, residuals: pd.DataFrame) -> str:
     )
 
 
-def _group_words(groups: pd.DataFrame) -> Iterator[str]:
+def _group_words(groups: pd.DataFrame, law: str) -> Iterator[str]:
     found = groups[groups["p_adjusted"] < SIGNIFICANT]
     for row in found.to_dict("records"):
         yield (
             f"The {row['n_runs']} runs of group {row['group']!r} lie {abs(row['size']):.2f}% "
-            f"{'above' if row['size'] > 0 else 'below'} the law on average, in 90% of replicates "
+            f"{'above' if row['size'] > 0 else 'below'} {law} on average, in 90% of replicates "
             f"{row['replicated_lower']:.2f}% to {row['replicated_upper']:.2f}% "
             f"(p {_p(row['p'])}). Fit that group by itself, or leave it out."
         )
@@ -273,10 +288,9 @@ def _group_words(groups: pd.DataFrame) -> Iterator[str]:
 
 def _outlier_words(outliers: pd.DataFrame, n_runs: int) -> Iterator[str]:
     for row, run in outliers.head(_MOST_OUTLIERS).iterrows():
-        sizes = f"{_FORMATS['n_params'](run['n_params'])} on {_FORMATS['tokens'](run['tokens'])}"
         yield (
-            f"Row {row} ({sizes}) has a loss of {run['loss']:.4g} where {run['expected_loss']:.4g} "
-            f"is expected: {abs(run['noise_scales']):.1f} noise scales "
+            f"Row {row} ({_sizes(run)}) has a loss of {run['loss']:.4g} where "
+            f"{run['expected_loss']:.4g} is expected: {abs(run['noise_scales']):.1f} noise scales "
             f"{'above' if run['noise_scales'] > 0 else 'below'}. Of {n_runs} runs with the fitted "
             f"noise the farthest lies as far with probability {run['p_among_runs']:.2g}."
         )
@@ -322,6 +336,10 @@ def _identifiability_words(identifiability: pd.DataFrame) -> Iterator[str]:
                 f"{name} and {row['most_correlated']} are tied (posterior correlation "
                 f"{row['correlation']:.2f}): neither means much without the other."
             )
+
+
+def _sizes(run: pd.Series) -> str:
+    return f"{_FORMATS['n_params'](run['n_params'])} on {_FORMATS['tokens'](run['tokens'])}"
 
 
 def _p(value: float) -> str:

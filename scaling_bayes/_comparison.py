@@ -14,18 +14,21 @@ from scaling_bayes._fit import Fit
 from scaling_bayes._future import future_of
 from scaling_bayes._held_out import rmse, score
 from scaling_bayes._intervals import DEFAULT_PROB
-from scaling_bayes._marginal_likelihood import MarginalLikelihood, bayes_factors
+from scaling_bayes._marginal_likelihood import (
+    COMPARED,
+    MarginalLikelihood,
+    bayes_factors,
+    digest_of,
+)
 from scaling_bayes._model import OBSERVED
 from scaling_bayes._verdict import caution, in_words
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
-from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
 
-_COMPARED = [*SIZES, "loss", "weight"]
 _EVIDENCE = {
     "elpd": "elpd",
     "se": "elpd_se",
@@ -67,7 +70,9 @@ class Comparison:
         One row a law, best first: ``log_marginal_likelihood``, and
         ``log_bayes_factor`` against the best; their Monte Carlo errors, ending in ``_se``;
         ``log_bayes_factor_lower`` and ``log_bayes_factor_upper``, its range over priors of either
-        law as stated, twice as wide and half as wide; NaN where that is not known.
+        law as stated, twice as wide and half as wide, those of the noise unchanged; NaN where that
+        is not known; ``pareto_k`` of the importance weights, whether they can be ``trusted``, and
+        whether the marginal likelihood ``has_notes``.
     n_runs : int
         Number of runs fitted.
     prob : float
@@ -133,8 +138,8 @@ class Comparison:
             ]
         if self.bayes_factor is not None:
             parts += [
-                "\nMarginal likelihood of the runs; lower and upper are with priors half and "
-                "twice as wide",
+                "\nMarginal likelihood of the runs; lower and upper are with the law's priors "
+                "half and twice as wide",
                 self.bayes_factor.round(2).to_string(),
             ]
         return "\n".join(parts)
@@ -218,7 +223,7 @@ def _common_runs(fits: Mapping[str, Fit]) -> Runs:
         )
     (first, fit), *others = fits.items()
     for name, other in others:
-        if not other.runs.frame[_COMPARED].equals(fit.runs.frame[_COMPARED]):
+        if not other.runs.frame[COMPARED].equals(fit.runs.frame[COMPARED]):
             raise InputError(
                 f"{name!r} was fitted to other runs ({other.runs.source}, {len(other.runs)}) than "
                 f"{first!r} ({fit.runs.source}, {len(fit.runs)}). Fit both to the same runs, or "
@@ -244,11 +249,12 @@ def _check_marginal_likelihoods(found: Mapping[str, object], fits: Mapping[str, 
                 f"the marginal likelihood of {name!r} is a {type(each).__name__}; give what "
                 "sb.marginal_likelihood(fit) returns."
             )
-        of = (each.label, each.n_runs)
-        if of != (fits[name].label, len(fits[name].runs)):
+        fit = fits[name]
+        if each.digest != digest_of(fit):
             raise InputError(
-                f"the marginal likelihood of {name!r} is that of {of[0]} on {of[1]} runs, and the "
-                f"fit is of {fits[name].label} on {len(fits[name].runs)}. Compute it from the fit."
+                f"the marginal likelihood of {name!r} is that of {each.label} on {each.n_runs} "
+                f"runs, and the fit is of {fit.label} on {len(fit.runs)}: they differ in law, "
+                "noise, priors or runs. Compute it from the fit: sb.marginal_likelihood(fit)."
             )
 
 

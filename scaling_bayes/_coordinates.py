@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from scaling_bayes.discrepancy import Discrepancy
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law, PowerSum
 from scaling_bayes.runs import Runs
@@ -100,36 +99,6 @@ def centred(law: Law, centres: SimpleNamespace) -> SimpleNamespace:
 COORDINATES: dict[CoordinateName, Callable[[Law, SimpleNamespace], SimpleNamespace]] = {
     "natural": natural,
     "centred": centred,
-}
-
-
-def _natural_shift(
-    discrepancy: Discrepancy,
-    p: SimpleNamespace,
-    data: SimpleNamespace,
-    *,
-    log_loss: Any,
-    scale: Any,
-) -> Any:
-    return discrepancy.create(p, data)
-
-
-def _centred_shift(
-    discrepancy: Discrepancy,
-    p: SimpleNamespace,
-    data: SimpleNamespace,
-    *,
-    log_loss: Any,
-    scale: Any,
-) -> Any:
-    return discrepancy.create_centred(
-        p, data, log_loss=log_loss, observed=data.observed_log_loss, scale=scale
-    )
-
-
-DISCREPANCY_COORDINATES: dict[CoordinateName, Callable[..., Any]] = {
-    "natural": _natural_shift,
-    "centred": _centred_shift,
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws, law_loss
+from scaling_bayes._draws import LawDraws, discrepancy_of, law_loss
 from scaling_bayes._forecast import forecast
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
@@ -39,12 +39,17 @@ OFF_CURVE = 0.05
 _UNLIMITED = 1e100
 _STEP = 1e-4
 _BISECTIONS = 48
+_MEAN_CURVE = "the mean curve"
+_WITH_DISCREPANCY = "the law with the discrepancy as at this run"
 _NOUNS: dict[Kind, str] = {"n_params": "model size", "tokens": "data", "flops": "compute"}
 
 
 @dataclass(frozen=True, eq=False)
 class RunDiagnosis:
     """New runs held against the mean curve of a law.
+
+    Of a fit with discrepancy that is the law times the discrepancy as it is at the run's own
+    sizes, wherever the curve is followed.
 
     Attributes
     ----------
@@ -67,10 +72,14 @@ class RunDiagnosis:
           per doubling, with compute C = k N D moving along;
         - ``gain_n_params`` and so on: nats per token that 10% more compute gains if it is all
           spent on that size.
+
+        The last three are of the law, without its discrepancy.
     probability_as_high, probability_as_low : DataArray
         Probability that the loss of a new run of the same recipe at the same sizes is at least
         or at most that of the run, of shape (run,); NaN for a published law, whose noise is not
         known.
+    curve : str
+        What the runs are held against, in words.
     """
 
     label: str
@@ -78,6 +87,7 @@ class RunDiagnosis:
     draws: xr.Dataset
     probability_as_high: xr.DataArray
     probability_as_low: xr.DataArray
+    curve: str
 
     def interval(
         self, of: str, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
@@ -136,14 +146,13 @@ class RunDiagnosis:
         yield (
             f"Row {row} ({format_quantity(run['n_params'], kind='n_params')} on "
             f"{format_quantity(run['tokens'], kind='tokens')}): loss {run['loss']:.4g}, "
-            f"{shown('excess', '+.4f')} nats from the mean curve ({run['expected_loss']:.4g}). "
+            f"{shown('excess', '+.4f')} nats from {self.curve} ({run['expected_loss']:.4g}). "
             + _verdict(run["probability_as_high"], run["probability_as_low"])
         )
-        yield (
-            "The mean curve at the same tokens per parameter has that loss at "
-            f"{shown('equivalent_compute', '.3g')} times the run's compute."
+        yield f"At the same tokens per parameter {self.curve} " + (
+            f"has that loss at {shown('equivalent_compute', '.3g')} times the run's compute."
             if np.isfinite(run["equivalent_compute"])
-            else "The mean curve at the same tokens per parameter never has a loss that low."
+            else "never has a loss that low."
         )
         shares = {size: run[f"share_{size}"] for size in SIZES if f"share_{size}" in run}
         if len(shares) > 1:
@@ -199,7 +208,8 @@ def diagnose_run(
     new_runs : Runs or data frame
         Runs that were not fitted, with ``loss`` and what else `read_runs` needs.
     seed : int or Generator, optional
-        Source of the noise of new runs, of which one a draw is simulated at each run's sizes.
+        Source of the noise of new runs, of which one a draw is simulated at each run's sizes,
+        and of the discrepancy there.
 
     Returns
     -------
@@ -240,6 +250,7 @@ def diagnose_run(
         draws.rename(point="run").assign_coords(run=np.arange(len(runs))),
         as_high.rename("probability_as_high").rename(point="run"),
         as_low.rename("probability_as_low").rename(point="run"),
+        _MEAN_CURVE if discrepancy_of(source) is None else _WITH_DISCREPANCY,
     )
 
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class LawDraws(Protocol):
-    """A law with draws of its parameters: a fit, or a published law as one draw."""
+    """A law with draws of its parameters: a fit, or a published law as one draw.
+
+    One whose runs may differ from the law also has ``discrepancy_draws``; see `discrepancy_of`.
+    """
 
     @property
     def label(self) -> str:
@@ -42,12 +45,14 @@ class LawDraws(Protocol):
         """Parameters of the noise, with dims chain and draw; None where there is no noise."""
 
     @property
-    def discrepancy_draws(self) -> DiscrepancyDraws | None:
-        """How the mean of runs differs from the law; None where the law is taken for the truth."""
-
-    @property
     def flops_per_param_token(self) -> float:
         """The k of C = k N D."""
+
+
+def discrepancy_of(source: LawDraws) -> DiscrepancyDraws | None:
+    """Return how the mean of runs differs from the law; None where it is taken for the truth."""
+    found: DiscrepancyDraws | None = getattr(source, "discrepancy_draws", None)
+    return found
 
 
 def sizes(name: Kind, values: object) -> np.ndarray:

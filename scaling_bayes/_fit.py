@@ -66,8 +66,10 @@ class Fit:
 
     @property
     def label(self) -> str:
-        """Name of the law, for tables and legends."""
-        return self.law.name
+        """Name of the law, and of its discrepancy if it has one, for tables and legends."""
+        if self.discrepancy is None:
+            return self.law.name
+        return f"{self.law.name} with {self.discrepancy.name} discrepancy"
 
     @property
     def draws(self) -> xr.Dataset:

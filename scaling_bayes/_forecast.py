@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws, complete_sizes, law_loss, point_dataset
+from scaling_bayes._draws import LawDraws, complete_sizes, discrepancy_of, law_loss, point_dataset
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
     SAMPLE_DIMS,
@@ -36,8 +36,9 @@ OBSERVED = "observed_loss"
 class Forecast:
     """Posterior of the loss at points (N, D).
 
-    Two questions are kept apart. The mean curve is the law itself: where the middle of many
-    runs at that point would lie. A new run scatters around it by the noise of the fit.
+    Two questions are kept apart. The mean curve is the law itself, times its discrepancy if it
+    has one: where the middle of many runs at that point would lie. A new run scatters around it
+    by the noise of the fit.
 
     Attributes
     ----------
@@ -46,7 +47,7 @@ class Forecast:
     points : Dataset
         The covariates, with dim ``point``.
     mean_curve : DataArray
-        Loss of the law in nats per token, with dims chain, draw and point.
+        Its loss in nats per token, with dims chain, draw and point.
     new_run : DataArray or None
         Loss of a single new run, likewise, or of the mean of as many as the point's ``weight``
         says; None for a published law, whose noise is unknown.
@@ -198,10 +199,10 @@ def mean_loss(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) ->
         Nats per token, with dims chain, draw and point.
     """
     by_law = law_loss(source, points)
-    if source.discrepancy_draws is None:
+    error = discrepancy_of(source)
+    if error is None:
         return by_law
-    shift = source.discrepancy_draws.sample(points, rng)
-    return (by_law * np.exp(shift)).assign_attrs(by_law.attrs)
+    return (by_law * np.exp(error.sample(points, rng))).assign_attrs(by_law.attrs)
 
 
 def forecast(
@@ -226,7 +227,8 @@ def forecast(
         Sizes of the points, scalar or of shape (point,); ``"70B"`` is read as 70e9. Two of
         them give the third by C = k N D.
     seed : int or Generator, optional
-        Source of the noise of new runs.
+        Source of the noise of new runs, and of the discrepancy between and beyond the fitted
+        runs.
 
     Returns
     -------

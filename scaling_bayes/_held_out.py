@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,9 @@ from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecast import Forecast, forecast
 from scaling_bayes._forecaster import Forecasting
 from scaling_bayes._intervals import DEFAULT_PROB
-from scaling_bayes._scores import crps, interval_score, log_score
+from scaling_bayes._scores import crps, interval_score, log_draws, log_score, quantile_of
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _OF_A_NEW_RUN = ("log_score", "crps", "interval_score", "coverage")
 
@@ -96,8 +92,8 @@ def _scores(source: LawDraws | Forecasting, runs: Runs, prob: float, seed: int) 
     scores = {"rmse": _rmse(made, runs)} | dict.fromkeys(_OF_A_NEW_RUN, np.nan)
     if made.new_run is None:
         return scores
-    draws, observed = _log_draws(made.new_run), _log_loss(runs)
-    lower, upper = (_quantile(draws, q) for q in ((1 - prob) / 2, (1 + prob) / 2))
+    draws, observed = log_draws(made.new_run), _log_loss(runs)
+    lower, upper = (quantile_of(draws, q) for q in ((1 - prob) / 2, (1 + prob) / 2))
     return scores | {
         "log_score": float(log_score(draws, observed).mean()),
         "crps": float(crps(draws, observed).mean()),
@@ -113,22 +109,9 @@ def _forecast(source: LawDraws | Forecasting, runs: Runs, seed: int) -> Forecast
 
 
 def _rmse(made: Forecast, runs: Runs) -> float:
-    error = _quantile(_log_draws(made.mean_curve), 0.5) - _log_loss(runs)
+    error = quantile_of(log_draws(made.mean_curve), 0.5) - _log_loss(runs)
     return float(np.sqrt(np.mean(error**2)))
 
 
 def _log_loss(runs: Runs) -> np.ndarray:
     return np.log(runs.covariates(("loss",))["loss"])
-
-
-def _log_draws(loss: xr.DataArray) -> np.ndarray:
-    """Return draws of log loss, of shape (draw, point)."""
-    draws = loss.transpose("chain", "draw", "point").to_numpy()
-    with np.errstate(divide="ignore"):
-        return np.log(draws.reshape(-1, draws.shape[-1]))
-
-
-def _quantile(draws: np.ndarray, q: float) -> np.ndarray:
-    """Return quantiles over the draws; each is one of the draws, so that infinity is safe."""
-    value: np.ndarray = np.quantile(draws, q, axis=0, method="inverted_cdf")
-    return value

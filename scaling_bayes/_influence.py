@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._draws import LawDraws
+from scaling_bayes._draws import LawDraws, discrepancy_of
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
 
@@ -156,7 +156,7 @@ def identifiability_of(source: LawDraws, *, seed: int | None = None) -> pd.DataF
 
 def _declared(source: LawDraws) -> dict[str, Parameter]:
     of_noise = () if source.noise is None else source.noise.parameters
-    error = source.discrepancy_draws
+    error = discrepancy_of(source)
     of_error = () if error is None else error.discrepancy.parameters
     declared = (*source.law.parameters, *of_noise, *of_error)
     return {parameter.name: parameter for parameter in declared}
@@ -164,7 +164,7 @@ def _declared(source: LawDraws) -> dict[str, Parameter]:
 
 def _draws_of(source: LawDraws) -> dict[str, xr.DataArray]:
     """Return the draws of every parameter that is one number."""
-    error = source.discrepancy_draws
+    error = discrepancy_of(source)
     groups = (source.draws, source.noise_draws, None if error is None else error.draws)
     return {
         str(name): values

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +18,15 @@ from scaling_bayes._fit import Fit
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.priors import Prior
+from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
     import pymc as pm
 
+COMPARED = [*SIZES, "loss", "weight"]
+"""Columns that the runs of fits share which are compared."""
 PRIOR_FACTOR = 2.0
-"""Factor on the spread of priors, up and down, by which sensitivity is judged."""
+"""Factor on the spread of the law's priors, up and down, by which sensitivity is judged."""
 
 _IMPROPER = ("Flat", "HalfFlat")
 _SPREAD = {"LogNormal": "sigma", "HalfNormal": "sigma"}
@@ -46,6 +51,8 @@ class MarginalLikelihood:
         The law.
     n_runs : int
         Number of runs.
+    digest : str
+        Of law, noise, priors and runs: `compare` knows by it whether it is that of a fit.
     log_marginal_likelihood : float
         Its natural log: by importance sampling around the particles of SMC; the log of the mean
         of `smc` where the importance weights cannot be trusted.
@@ -65,6 +72,7 @@ class MarginalLikelihood:
 
     label: str
     n_runs: int
+    digest: str
     log_marginal_likelihood: float
     mc_se: float
     smc: tuple[float, ...]
@@ -72,6 +80,11 @@ class MarginalLikelihood:
     wider: float
     narrower: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the importance weights can be trusted (Vehtari et al. 2024)."""
+        return _trusted(self.pareto_k)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -83,7 +96,7 @@ class MarginalLikelihood:
         lines = [
             f"Log marginal likelihood of {self.label} on {self.n_runs} runs: "
             f"{self.log_marginal_likelihood:.2f}, Monte Carlo standard error {self.mc_se:.2g}",
-            f"- priors {PRIOR_FACTOR:g} times as wide: {self.wider:.2f}; "
+            f"- the law's priors {PRIOR_FACTOR:g} times as wide: {self.wider:.2f}; "
             f"as narrow: {self.narrower:.2f}",
             f"- chains of SMC: {', '.join(f'{value:.1f}' for value in self.smc)}",
             *(f"- {note}" for note in self.notes),
@@ -98,7 +111,7 @@ def marginal_likelihood(
     chains: int = 4,
     seed: int | np.random.Generator | None = None,
 ) -> MarginalLikelihood:
-    """Return the marginal likelihood of the runs, and how far it depends on the priors.
+    """Return the marginal likelihood of the runs, and how far it depends on the law's priors.
 
     Sequential Monte Carlo moves particles from the priors to the posterior (Ching & Chen 2007, by
     PyMC). Around the particles a Student-t proposal q is laid in unconstrained coordinates and
@@ -109,7 +122,7 @@ def marginal_likelihood(
     Parameters
     ----------
     fit : Fit
-        The fit, whose priors are proper.
+        The fit, whose priors are proper, without discrepancy.
     draws : int
         Particles, per chain.
     chains : int
@@ -124,10 +137,16 @@ def marginal_likelihood(
     Raises
     ------
     InputError
-        If a prior is improper, or `draws` or `chains` is too small.
+        If a prior is improper, the fit has a discrepancy, or `draws` or `chains` is too small.
     """
     if not isinstance(fit, Fit):
         raise InputError(f"fit is a {type(fit).__name__}; give what sb.fit(...) returns.")
+    if fit.discrepancy is not None:
+        raise InputError(
+            f"the fit is of {fit.label}, and the weights of a discrepancy are too many for a "
+            "marginal likelihood that can be trusted. Compare it by a backtest: "
+            "sb.compare(..., backtest=...)."
+        )
     for name, value, least in (("draws", draws, 100), ("chains", chains, 2)):
         if not isinstance(value, int | np.integer) or value < least:
             raise InputError(f"{name} is {value!r}; it must be a whole number, at least {least}.")
@@ -142,13 +161,13 @@ def marginal_likelihood(
     proposals, log_proposal = _proposed(particles, rng)
     log_weights = _log_joint(fit.model, proposals) - log_proposal
     shares = _shares(log_weights)
-    if 1 / (shares**2).sum() >= _LEAST_PER_DIMENSION * _dimension(proposals):
+    if 1 / (shares**2).sum() >= _LEAST_PER_DIMENSION * len(proposals):
         # A chain of SMC that got stuck puts the first proposal in the wrong place.
         proposals, log_proposal = _proposed(proposals, rng, shares)
         log_weights = _log_joint(fit.model, proposals) - log_proposal
     stated, error, k = _importance(log_weights)
     notes = []
-    if not k <= _good_k():
+    if not _trusted(k):
         stated = float(np.logaddexp.reduce(smc) - np.log(len(smc)))
         error = float(np.std(smc, ddof=1) / np.sqrt(len(smc)))
         notes.append(
@@ -162,6 +181,7 @@ def marginal_likelihood(
     return MarginalLikelihood(
         label=fit.label,
         n_runs=len(fit.runs),
+        digest=digest_of(fit),
         log_marginal_likelihood=stated,
         mc_se=error,
         smc=smc,
@@ -169,6 +189,13 @@ def marginal_likelihood(
         notes=tuple(dict.fromkeys(notes)),
         **changed,
     )
+
+
+def digest_of(fit: Fit) -> str:
+    """Return a digest of what a marginal likelihood is of: law and noise with priors, and runs."""
+    models = json.dumps([fit.label, fit.law.to_dict(), fit.noise.to_dict()])
+    runs = pd.util.hash_pandas_object(fit.runs.frame[COMPARED], index=False)
+    return hashlib.sha256(models.encode() + runs.to_numpy().tobytes()).hexdigest()
 
 
 def bayes_factors(found: Mapping[str, MarginalLikelihood]) -> pd.DataFrame:
@@ -196,8 +223,11 @@ def bayes_factors(found: Mapping[str, MarginalLikelihood]) -> pd.DataFrame:
             "log_bayes_factor_se": 0.0 if name == best else np.hypot(each.mc_se, other.mc_se),
             "log_bayes_factor_lower": 0.0 if name == best else lower,
             "log_bayes_factor_upper": 0.0 if name == best else upper,
+            "pareto_k": each.pareto_k,
+            "trusted": each.trusted,
+            "has_notes": bool(each.notes),
         }
-    table = pd.DataFrame(rows).T.rename_axis("source")
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("source")
     return table.sort_values("log_marginal_likelihood", ascending=False)
 
 
@@ -212,15 +242,15 @@ def _with_priors(
     ]
     if fixed:
         return np.nan, (
-            f"sensitivity to priors is not available: the spread of the prior of "
+            f"sensitivity to the law's priors is not available: the spread of the prior of "
             f"{', '.join(fixed)} cannot be scaled; {' and '.join(_SPREAD)} can"
         )
     changed = replace(fit, law=_with_spread(fit.law, factor))
     value, _, k = _importance(_log_joint(changed.model, proposals) - log_proposal)
-    if not k <= _good_k():
+    if not _trusted(k):
         return np.nan, (
-            f"the figure for priors {factor:g} times as wide is not known: its importance weights "
-            f"cannot be trusted (Pareto k {k:.2f})"
+            f"the figure for the law's priors {factor:g} times as wide is not known: its "
+            f"importance weights cannot be trusted (Pareto k {k:.2f})"
         )
     return value, ""
 
@@ -262,12 +292,7 @@ def _sampled(
     posterior = tree["posterior"].to_dataset()
     return (
         tuple(float(stage[-1]) for stage in stages),
-        {
-            value.name: posterior[value.name]
-            .to_numpy()
-            .reshape(chains * draws, *posterior[value.name].shape[2:])
-            for value in model.value_vars
-        },
+        {value.name: posterior[value.name].to_numpy().ravel() for value in model.value_vars},
     )
 
 
@@ -277,21 +302,12 @@ def _proposed(
     """Return draws of a Student-t with the moments of weighted points, and their log density."""
     from scipy.stats import multivariate_t
 
-    flat = np.concatenate([values.reshape(len(values), -1) for values in points.values()], 1)
+    flat = np.column_stack(list(points.values()))
     spread = _INFLATION * np.atleast_2d(np.cov(flat, rowvar=False, aweights=weights))
     centre = np.average(flat, axis=0, weights=weights)
     proposal = multivariate_t(centre, spread, df=_DEGREES_OF_FREEDOM)
     drawn = proposal.rvs(_PROPOSALS, random_state=rng).reshape(_PROPOSALS, -1)
-    ends = np.cumsum([values[0].size for values in points.values()])[:-1]
-    columns = np.split(drawn, ends, axis=1)
-    return {
-        name: column.reshape(_PROPOSALS, *values.shape[1:])
-        for (name, values), column in zip(points.items(), columns, strict=True)
-    }, np.asarray(proposal.logpdf(drawn))
-
-
-def _dimension(points: Mapping[str, np.ndarray]) -> int:
-    return sum(values[0].size for values in points.values())
+    return dict(zip(points, drawn.T, strict=True)), np.asarray(proposal.logpdf(drawn))
 
 
 def _shares(log_weights: np.ndarray) -> np.ndarray:
@@ -327,9 +343,9 @@ def _importance(log_weights: np.ndarray) -> tuple[float, float, float]:
     )
 
 
-def _good_k() -> float:
-    """Return the Pareto k up to which weights are to be trusted (Vehtari et al. 2024)."""
-    return float(min(1 - 1 / np.log10(_PROPOSALS), 0.7))
+def _trusted(pareto_k: float) -> bool:
+    """Return whether weights with that Pareto k are to be trusted (Vehtari et al. 2024)."""
+    return bool(pareto_k <= min(1 - 1 / np.log10(_PROPOSALS), 0.7))
 
 
 @contextmanager

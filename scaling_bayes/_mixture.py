@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws
+from scaling_bayes._draws import LawDraws, discrepancy_of
 from scaling_bayes._forecaster import Forecasting
 from scaling_bayes._intervals import SAMPLE_DIMS
 from scaling_bayes.errors import InputError
@@ -181,6 +181,21 @@ def weighted_laws(source: Source) -> Iterator[tuple[LawDraws, float]]:
 def law_names(source: Source) -> str:
     """Return the names of the laws of a source, for messages."""
     return ", ".join(dict.fromkeys(one.law.name for one, _ in weighted_laws(source)))
+
+
+def without_discrepancy(source: Source) -> str:
+    """Return the words to put behind a law whose discrepancy an answer leaves out; else none."""
+    errors = [discrepancy_of(one) for one, _ in weighted_laws(source)]
+    names = dict.fromkeys(error.discrepancy.name for error in errors if error is not None)
+    return f"without its {' and '.join(names)} discrepancy" if names else ""
+
+
+def law_label(source: Source) -> str:
+    """Return the label of a source for answers that follow its law alone."""
+    words = without_discrepancy(source)
+    if not words:
+        return source.label
+    return f"{source.label if isinstance(source, Mixture) else source.law.name} {words}"
 
 
 def _owners(weights: np.ndarray, n_draws: int) -> np.ndarray:

@@ -9,7 +9,6 @@ import numpy as np
 
 from scaling_bayes._coordinates import (
     COORDINATES,
-    DISCREPANCY_COORDINATES,
     CoordinateName,
     reference_name,
     references,
@@ -136,13 +135,19 @@ def build_model(
         noise_p = _created(noise)
         log_loss = np.log(law.loss(p, sizes))
         if discrepancy is not None:
-            log_loss = log_loss + DISCREPANCY_COORDINATES[chosen](
-                discrepancy,
-                _created(discrepancy),
-                data,
-                log_loss=log_loss,
-                scale=noise.scale(noise_p),
+            error_p = _created(discrepancy)
+            shift = (
+                discrepancy.create_centred(
+                    error_p,
+                    data,
+                    log_loss=log_loss,
+                    observed=data.observed_log_loss,
+                    scale=noise.scale(noise_p),
+                )
+                if chosen == "centred"
+                else discrepancy.create(error_p, data)
             )
+            log_loss = log_loss + shift
         noise.observe(
             OBSERVED,
             log_loss,

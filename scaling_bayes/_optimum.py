@@ -10,6 +10,7 @@ import numpy as np
 from scaling_bayes._draws import LawDraws, law_loss
 from scaling_bayes._isoflop import loss_along, minimise, stationary
 from scaling_bayes.errors import NoOptimumError
+from scaling_bayes.laws import Law
 from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
 
 _BLOCK = 8
 """Budgets searched at once; more would only take more memory."""
+
+
+def check_trades(law: Law) -> None:
+    """Refuse a law that does not trade model size against tokens.
+
+    Raises
+    ------
+    NoOptimumError
+        If it reads only one of N, D and C.
+    """
+    if len(set(law.covariates) & set(SIZES)) < 2:
+        raise NoOptimumError(
+            f"{law.name} has no compute-optimal model size: it reads {law.covariates[0]} alone, "
+            "so it does not trade model size against tokens. Fit a law in N and D, such as "
+            "Chinchilla."
+        )
 
 
 def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
@@ -35,12 +52,7 @@ def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
         If the law does not trade N against D, or its optimum lies at no finite size.
     """
     law, k = source.law, source.flops_per_param_token
-    if len(set(law.covariates) & set(SIZES)) < 2:
-        raise NoOptimumError(
-            f"{law.name} has no compute-optimal model size: it reads {law.covariates[0]} alone, "
-            "so it does not trade model size against tokens. Fit a law in N and D, such as "
-            "Chinchilla."
-        )
+    check_trades(law)
     closed: xr.DataArray | None = law.optimal_n_params(source.draws, flops, k)
     if closed is not None:
         return closed.transpose("chain", "draw", ...)

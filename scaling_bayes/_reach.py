@@ -18,7 +18,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._mixture import Source, mix
+from scaling_bayes._mixture import Source, law_label, mix
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import SIZES, format_quantity
@@ -38,10 +38,12 @@ _BISECTIONS = 45
 class ComputeToReach:
     """Posterior of the compute at which the mean curve reaches target losses.
 
+    The curve is that of the law, without its discrepancy.
+
     Attributes
     ----------
     label : str
-        The fit, published law or average.
+        The fit, published law or average, without its discrepancy.
     targets : ndarray
         Target losses in nats per token, of shape (target,).
     flops : DataArray
@@ -105,6 +107,7 @@ class ComputeToReach:
 def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReach:
     """Return the compute that it takes to reach target losses, allocated optimally.
 
+    It is that of the law, without its discrepancy.
     Found for each draw by bisection in log compute between 1e10 and 1e45 FLOPs, since the
     loss at the optimum falls with compute. A target that more than 1e45 FLOPs would reach counts
     as never reached; one that is met at 1e10 FLOPs gets that.
@@ -137,7 +140,7 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
         )
     target = xr.DataArray(targets, dims="target")
     flops = mix(source, lambda one: _flops_to_reach(one, target))
-    return ComputeToReach(source.label, targets, flops)
+    return ComputeToReach(law_label(source), targets, flops)
 
 
 def _flops_to_reach(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
@@ -157,7 +160,7 @@ def _flops_to_reach(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
 
 
 def _best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
-    """Return the loss of the mean curve at a budget spent in the best way."""
+    """Return the loss of the law at a budget spent in the best way."""
     law = source.law
     sizes_read = set(law.covariates) & set(SIZES)
     if sizes_read == {"flops"}:

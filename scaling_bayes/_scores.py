@@ -6,17 +6,33 @@ are scored alike. Draws and observations are on one scale; the backtest gives lo
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.special import logsumexp
 
 from scaling_bayes.errors import InputError
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 Estimator = Literal["fair", "ordinary"]
 
 _NORMAL_IQR = 1.34
 """Interquartile range of a Normal over its standard deviation, as Silverman rounds it."""
+
+
+def log_draws(loss: xr.DataArray) -> np.ndarray:
+    """Return draws of log loss, of shape (draw, point), from loss with dims chain, draw, point."""
+    draws = loss.transpose("chain", "draw", "point").to_numpy()
+    with np.errstate(divide="ignore"):
+        return np.log(draws.reshape(-1, draws.shape[-1]))
+
+
+def quantile_of(draws: np.ndarray, q: float) -> np.ndarray:
+    """Return quantiles over the first axis; each is one of the draws, so that infinity is safe."""
+    value: np.ndarray = np.quantile(draws, q, axis=0, method="inverted_cdf")
+    return value
 
 
 def crps(draws: np.ndarray, observed: np.ndarray, *, estimator: Estimator = "fair") -> np.ndarray:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FORMAT = 1
+"""Of fits without discrepancy; versions of before there was any read it too."""
+DISCREPANCY_FORMAT = 2
+"""Of fits with discrepancy."""
 FORMAT_KEY = "scaling_bayes_format"
 VERSION_KEY = "scaling_bayes_version"
 
@@ -64,9 +67,13 @@ def write(
         VERSION_KEY: __version__,
         "law": json.dumps(law.to_dict()),
         "noise": json.dumps(noise.to_dict()),
-        "discrepancy": json.dumps(None if discrepancy is None else discrepancy.to_dict()),
         "runs": json.dumps(_runs_to_dict(runs)),
     }
+    if discrepancy is not None:
+        described.attrs |= {
+            FORMAT_KEY: DISCREPANCY_FORMAT,
+            "discrepancy": json.dumps(discrepancy.to_dict()),
+        }
     try:
         with replacing(path) as temporary:
             described.to_netcdf(temporary, engine="h5netcdf")
@@ -114,15 +121,14 @@ def read(
             f"{path} was not written by scaling_bayes (it has no attribute {FORMAT_KEY}). "
             "Open it with arviz.from_netcdf."
         )
-    if attrs[FORMAT_KEY] != FORMAT:
+    if attrs[FORMAT_KEY] not in (FORMAT, DISCREPANCY_FORMAT):
         raise FileFormatError(
             f"{path} has format {attrs[FORMAT_KEY]} and was written by scaling_bayes "
-            f"{attrs.get(VERSION_KEY, 'of unknown version')}; this version reads format {FORMAT}. "
-            "Read it with that version, or fit again."
+            f"{attrs.get(VERSION_KEY, 'of unknown version')}; this version reads formats {FORMAT} "
+            f"and {DISCREPANCY_FORMAT}. Read it with that version, or fit again."
         )
     try:
         parts = {name: json.loads(attrs[name]) for name in ("law", "noise", "runs")}
-        # Files of before there was discrepancy say nothing of it.
         parts["discrepancy"] = json.loads(attrs.get("discrepancy", "null"))
     except (KeyError, ValueError) as error:
         raise FileFormatError(
@@ -154,7 +160,7 @@ def _declared[Model: Declared](
     given: Model | None,
     registry: Mapping[str, Callable[..., Model]],
 ) -> Model:
-    """Return the law or noise that a file describes, or the one given if they agree."""
+    """Return the model that a file describes, or the one given if they agree."""
     name = stored["name"]
     if given is None:
         default = registry[name]() if name in registry else None
@@ -170,20 +176,31 @@ def _declared[Model: Declared](
                 f"this version of it has {', '.join(default.priors)}. Fit again."
             )
         changed = {key: prior for key, prior in priors.items() if prior != default.priors[key]}
-        return registry[name](priors=changed)
+        model = registry[name](priors=changed)
+        if model.to_dict() != stored:
+            raise FileFormatError(
+                f"{path} holds a fit with {role} {name!r} and {_words(stored)}; this version of it "
+                f"has {_words(model.to_dict())}. Fit again."
+            )
+        return model
     if given.to_dict() != stored:
         raise FileFormatError(
-            f"{path} holds a fit with {role} {name!r} (class {stored.get('class')}) and priors "
+            f"{path} holds a fit with {role} {name!r} (class {stored.get('class')}) and "
             f"{_words(stored)}; the {role} given is {given.name!r} (class "
-            f"{given.to_dict()['class']}) with priors {_words(given.to_dict())}."
+            f"{given.to_dict()['class']}) with {_words(given.to_dict())}."
         )
     return given
 
 
 def _words(described: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name} ~ {Prior.from_dict(prior)}" for name, prior in described["priors"].items()
+    """Return the priors of a model, and whatever else it is made of."""
+    priors = (f"{name} ~ {Prior.from_dict(prior)}" for name, prior in described["priors"].items())
+    others = (
+        f"{name} {value}"
+        for name, value in described.items()
+        if name not in ("name", "class", "priors")
     )
+    return f"priors {', '.join([*priors, *others])}"
 
 
 def _runs_to_dict(runs: Runs) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from scaling_bayes._diagnostics import Diagnostics
-from scaling_bayes._draws import LawDraws
+from scaling_bayes._draws import LawDraws, discrepancy_of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def summarise(
     import arviz_stats
     import xarray as xr
 
-    error = source.discrepancy_draws
+    error = discrepancy_of(source)
     groups = {
         "natural": source.draws,
         "noise": xr.Dataset() if source.noise_draws is None else source.noise_draws,

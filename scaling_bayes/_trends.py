@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._draws import LawDraws, law_loss
+from scaling_bayes._draws import LawDraws, discrepancy_of, law_loss
 from scaling_bayes._forecast import forecast
-from scaling_bayes.discrepancy import DiscrepancyDraws
+from scaling_bayes.discrepancy import BASIS, WEIGHT, DiscrepancyDraws
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
 from scaling_bayes.runs import Runs
@@ -29,19 +29,27 @@ CENTRAL = 0.6827
 CLIPPED_AT = 3.0
 """Noise scales at which a residual stops pulling on a trend, so that a stray run makes none."""
 LEAST_FREE = 0.02
-"""Share of a trend that the law must not be able to take up, for the trend to be tested."""
+"""Share of a trend that must be left by law and discrepancy, for the trend to be tested."""
 LEAST_RANGE = 1.5
 """Largest over smallest size, below which no trend is looked for."""
 MOST_CELLS = 10_000_000
 """Draws times runs that are held at once; beyond, draws are thinned."""
 
 LEAST_FREE_RUNS = 3
-"""Runs beyond the directions of the law, below which spread and tails are not tested."""
+"""Runs beyond what law and discrepancy take up, below which spread and tails are not tested."""
 
 _COLUMNS = ["size", "unit", "replicated_lower", "replicated_upper", "absorbed", "p"]
 _BEYOND = 1e3
 _STEP = 0.01
 _LARGEST_STEP = 0.1
+
+
+class Fitted(LawDraws, Protocol):
+    """A law whose draws were sampled, with what its discrepancy read of the runs."""
+
+    @property
+    def data_tree(self) -> xr.DataTree:
+        """The draws, as ArviZ knows them."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,13 @@ class Scatter:
         Log loss of the runs, and of replicates of them, less the log of the same draw's mean
         curve; of shape (draw, run).
     absorbed : ndarray
-        Orthonormal directions of shape (run, direction) in which the law can move log losses
-        at these runs to first order, in noise scales.
+        Orthogonal directions of shape (run, direction) in which the law or its discrepancy can
+        move log losses at these runs to first order, in noise scales. The square of the length
+        of each is the share of residuals along it that is taken up: 1 for the law, less where
+        the prior holds the discrepancy back.
+    basis, weights : ndarray
+        Components of the discrepancy at the runs, of shape (run, component), and draws of their
+        weights, of shape (draw, component); without a discrepancy there are none.
     """
 
     runs: Runs
@@ -80,6 +93,14 @@ class Scatter:
     observed: np.ndarray
     replicated: np.ndarray
     absorbed: np.ndarray
+    basis: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def shift(self) -> np.ndarray:
+        """What the discrepancy adds to the law's log loss at the runs, of shape (draw, run)."""
+        added: np.ndarray = self.weights @ self.basis.T
+        return added
 
     @cached_property
     def scale(self) -> np.ndarray:
@@ -87,18 +108,23 @@ class Scatter:
         return _noise_scale(self.replicated)
 
     def free_part(self, direction: np.ndarray) -> np.ndarray:
-        """Return what is left of a direction, of shape (run,), once the law has its part."""
+        """Return what law and discrepancy leave of a direction, of shape (run,)."""
         left: np.ndarray = direction - self.absorbed @ (self.absorbed.T @ direction)
         return left
 
     @property
-    def n_free(self) -> int:
-        """Number of runs less the directions in which the law can move them."""
-        return len(self.runs) - int(self.absorbed.shape[1])
+    def n_absorbed(self) -> float:
+        """Number of directions that law and discrepancy take up, each by its share."""
+        return round(float(np.sum(self.absorbed**2)), 6)
+
+    @property
+    def n_free(self) -> float:
+        """Number of runs less the directions that are taken up."""
+        return len(self.runs) - self.n_absorbed
 
     @cached_property
     def free(self) -> tuple[np.ndarray, np.ndarray]:
-        """Residuals in noise scales without the part that the law takes up; (draw, run)."""
+        """Residuals in noise scales without what law and discrepancy take up; (draw, run)."""
         observed, replicated = (
             z - (z @ self.absorbed) @ self.absorbed.T
             for z in (self.observed / self.scale, self.replicated / self.scale)
@@ -115,34 +141,43 @@ class Scatter:
 
 
 def scatter_of(
-    source: LawDraws, runs: Runs, *, seed: int | np.random.Generator | None = None
+    source: Fitted, runs: Runs, *, seed: int | np.random.Generator | None = None
 ) -> Scatter:
     """Return how runs and replicates of them scatter around the mean curve.
 
     Parameters
     ----------
-    source : LawDraws
+    source : Fit
         Draws of a law and its noise.
     runs : Runs
-        The runs.
+        The runs that it was fitted to.
     seed : int or Generator, optional
         Source of the noise of replicates.
     """
-    source = _thinned(source, len(runs))
-    forecasts = forecast(source, runs, seed=seed)
+    drawn = _thinned(source, len(runs))
+    forecasts = forecast(drawn, runs, seed=seed)
     mean = np.log(forecasts.mean_curve.to_numpy()).reshape(-1, len(runs))
     with np.errstate(divide="ignore"):
         replicates = np.log(forecasts.draws("new_run").to_numpy()).reshape(mean.shape)
     replicated = np.clip(replicates - mean, -_BEYOND, _BEYOND)
     centre = mean.mean(axis=0)
     central_draw = int(np.argmin(np.sum((mean - centre) ** 2, axis=1)))
-    moves = _moves(source, forecasts.points, central_draw)
+    scale = _noise_scale(replicated)[:, None]
+    by_law = _orthonormal(_moves(drawn, forecasts.points, central_draw) / scale)
+    basis, weights = np.empty((len(runs), 0)), np.empty((len(mean), 0))
+    error = discrepancy_of(drawn)
+    if error is not None:
+        basis = source.data_tree["constant_data"][BASIS].to_numpy()
+        weights = error.draws[WEIGHT].to_numpy().reshape(len(mean), -1)
+    by_discrepancy = _taken_up(basis / scale, weights, by_law)
     return Scatter(
         runs=runs,
         expected=np.median(mean, axis=0),
         observed=np.log(runs.frame["loss"].to_numpy()) - mean,
         replicated=replicated,
-        absorbed=_orthonormal(moves / _noise_scale(replicated)[:, None]),
+        absorbed=np.column_stack([by_law, by_discrepancy]),
+        basis=basis,
+        weights=weights,
     )
 
 
@@ -156,8 +191,8 @@ def trends_of(scatter: Scatter) -> pd.DataFrame:
     """Return every test quantity of residuals against sizes, with its p-value.
 
     Residuals of log loss in noise scales, clipped, are regressed on the log of a size, scaled
-    to [-1, 1]. From observed and replicated residuals alike the directions are taken out that
-    the law can take up itself, so that replicates are as if they had been fitted. Then a
+    to [-1, 1]. From observed and replicated residuals alike the part is taken out that law and
+    discrepancy can take up themselves, so that replicates are as if they had been fitted. Then a
     p-value is the posterior predictive one of Gelman, Meng and Stern 1996, two-sided.
 
     Parameters
@@ -172,7 +207,7 @@ def trends_of(scatter: Scatter) -> pd.DataFrame:
     """
     rows = [*_against_sizes(scatter)]
     if scatter.n_free >= LEAST_FREE_RUNS:
-        share = scatter.absorbed.shape[1] / len(scatter.runs)
+        share = scatter.n_absorbed / len(scatter.runs)
         rows.append(_row("tails", "", "kurtosis", share, *map(_kurtosis, scatter.free)))
     return pd.DataFrame(rows, columns=["quantity", "against", *_COLUMNS])
 
@@ -252,7 +287,7 @@ def _spread(u: np.ndarray, scatter: Scatter) -> dict[str, object]:
         away = np.minimum(np.abs(values), CLIPPED_AT)
         factors.append(np.exp(2 * (away @ slope) / away.mean(axis=1)))
     observed, replicated = factors
-    share = scatter.absorbed.shape[1] / len(scatter.runs)
+    share = scatter.n_absorbed / len(scatter.runs)
     return _row("spread", "flops", "factor", share, observed, replicated)
 
 
@@ -288,7 +323,7 @@ def _row(
 
 def _thinned(source: LawDraws, n_runs: int) -> LawDraws:
     """Return the source with as many of its draws as can be held for that many runs."""
-    draws, noise_draws, error = source.draws, source.noise_draws, source.discrepancy_draws
+    draws, noise_draws, error = source.draws, source.noise_draws, discrepancy_of(source)
     every = int(np.ceil(draws.sizes["chain"] * draws.sizes["draw"] * n_runs / MOST_CELLS))
     if every <= 1 or noise_draws is None:
         return source
@@ -320,6 +355,33 @@ def _moves(source: LawDraws, points: xr.Dataset, draw: int) -> np.ndarray:
             ends.append(np.log(law_loss(there, points).to_numpy().ravel()))
         columns.append(ends[0] - ends[1])
     return np.stack(columns, axis=1)
+
+
+def _taken_up(basis: np.ndarray, weights: np.ndarray, by_law: np.ndarray) -> np.ndarray:
+    """Return the directions in which a discrepancy takes up residuals, besides the law.
+
+    The covariance of log losses a posteriori, in noise scales, is the matrix that takes residuals
+    to what is taken up of them, were all Normal (Rasmussen and Williams 2006, section 2.6).
+
+    Parameters
+    ----------
+    basis : ndarray, shape (run, component)
+        Components of the discrepancy, in noise scales.
+    weights : ndarray, shape (draw, component)
+        Draws of their weights.
+    by_law : ndarray, shape (run, direction)
+        Orthonormal directions that the law takes up.
+
+    Returns
+    -------
+    ndarray, shape (run, direction)
+        See `Scatter.absorbed`.
+    """
+    directions, moves = np.linalg.qr(basis - by_law @ (by_law.T @ basis))
+    along = (weights - weights.mean(axis=0)) @ moves.T
+    shares, turns = np.linalg.eigh(along.T @ along / len(along))
+    found: np.ndarray = directions @ turns * np.sqrt(np.clip(shares, 0, 1))
+    return found
 
 
 def _orthonormal(columns: np.ndarray) -> np.ndarray:

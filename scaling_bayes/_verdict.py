@@ -170,7 +170,7 @@ def _conflict(evidence: pd.DataFrame, future: pd.DataFrame, n_runs: int) -> Iter
                 "what matters."
             )
     heaviest = evidence["weight"].idxmax(), future["weight"].idxmax()
-    if heaviest[0] != heaviest[1]:
+    if heaviest[0] != heaviest[1] and not (evidence["bad_k"] >= UNRELIABLE_SHARE).any():
         yield (
             f"Stacking gives most weight to {heaviest[0]} inside the range "
             f"({_at(evidence, heaviest[0], 'weight'):.2f}) and to {heaviest[1]} on larger runs "
@@ -203,21 +203,29 @@ def _by_bayes_factor(table: pd.DataFrame) -> Iterator[str]:
         factor, error = -row["log_bayes_factor"], row["log_bayes_factor_se"]
         low, high = -row["log_bayes_factor_upper"], -row["log_bayes_factor_lower"]
         figure = f"log Bayes factor {factor:.1f} ± {error:.1g}"
-        if np.isnan([low, high]).any():
+        over_priors = f"{low:.1f} to {high:.1f} with the law's priors half and twice as wide"
+        pair = table.loc[[best, name]]
+        untrusted = pair.loc[~pair["trusted"], "pareto_k"]
+        if len(untrusted):
+            shown = ", ".join(f"{k:.2f} of {each}" for each, k in untrusted.items())
+            yield (
+                f"For {best} against {name} evidence cannot be graded: the importance weights "
+                f"cannot be trusted (Pareto k {shown})."
+            )
+        elif np.isnan([low, high]).any():
             yield (
                 f"For {best} against {name} there is {_grade(factor - 2 * error)} ({figure}); how "
-                "far that depends on the priors is not known."
+                "far that depends on the law's priors is not known."
             )
         elif low <= 0:
             yield (
-                f"Which of {best} and {name} the Bayes factor favours depends on the priors "
-                f"({figure}; {low:.1f} to {high:.1f} with priors half and twice as wide)."
+                f"Which of {best} and {name} the Bayes factor favours depends on the law's priors "
+                f"({figure}; {over_priors})."
             )
         else:
             yield (
                 f"For {best} against {name} there is {_grade(low - 2 * error)} whichever the "
-                f"width of the priors ({figure}; {low:.1f} to {high:.1f} with priors half and "
-                "twice as wide)."
+                f"width of the law's priors ({figure}; {over_priors})."
             )
 
 

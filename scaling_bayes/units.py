@@ -1,16 +1,27 @@
-"""Parameters, tokens and FLOPs as people write them, to numbers and back."""
+"""Sizes, compute, hardware and time as people write them, to numbers and back."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal
 
 from scaling_bayes.errors import UnitError
 
-__all__ = ["FLOPS_PER_PARAM_TOKEN", "PF_DAY", "SIZES", "Kind", "format_quantity", "parse_quantity"]
+__all__ = [
+    "FLOPS_PER_PARAM_TOKEN",
+    "PF_DAY",
+    "SIZES",
+    "Kind",
+    "format_money",
+    "format_quantity",
+    "parse_money",
+    "parse_quantity",
+]
 
-Kind = Literal["n_params", "tokens", "flops"]
+Kind = Literal["n_params", "tokens", "flops", "flop_rate", "gpu_hours", "duration", "money"]
 
 SIZES: Final[tuple[Kind, ...]] = ("n_params", "tokens", "flops")
 """The three sizes of a run, of which any two give the third."""
@@ -31,6 +42,8 @@ _COUNT_FACTORS: Final = {
 _COUNT_NOUNS: Final = {
     "n_params": r"(?:param(?:eter)?s?)?",
     "tokens": r"(?:tok(?:en)?s?)?",
+    "money": r"",
+    "gpu_hours": r"(?:(?:gpu|tpu|device|accelerator)[\s-]*(?:h|hrs?|hours?))?",
 }
 _FLOP_FACTORS: Final = {
     letter: 10.0**power
@@ -52,32 +65,64 @@ _NUMBER: Final = re.compile(
 )
 _FLOPS: Final = re.compile(r"([a-z]*?)[\s-]?flops?", re.IGNORECASE)
 _FLOP_DAYS: Final = re.compile(r"([a-z]*?)[\s-]?f(?:lops?)?(?:/s)?[\s-]?days?", re.IGNORECASE)
+_FLOP_RATE: Final = re.compile(
+    r"([a-z]*?)[\s-]?flops?[\s-]?(?:/[\s-]?s(?:ec)?|per second)", re.IGNORECASE
+)
 _RATE: Final = re.compile(r".*(?:/s|/sec|per second)", re.IGNORECASE)
+_SECONDS: Final = {
+    unit: seconds
+    for seconds, units in {
+        1.0: ("s", "sec", "secs", "second", "seconds"),
+        60.0: ("min", "mins", "minute", "minutes"),
+        3600.0: ("h", "hr", "hrs", "hour", "hours"),
+        86400.0: ("d", "day", "days"),
+        604800.0: ("w", "wk", "week", "weeks"),
+    }.items()
+    for unit in units
+}
 
-_NAMES: Final = {"n_params": "a number of parameters", "tokens": "a number of tokens"}
+_CURRENCIES: Final = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+_MONEY: Final = re.compile(r"([$€£¥])?\s*(.*?)\s*(?:(?<![A-Za-z])([A-Za-z]{3}))?")
+
+_NAMES: Final = {
+    "n_params": "a number of parameters",
+    "tokens": "a number of tokens",
+    "gpu_hours": "a number of GPU-hours",
+    "money": "an amount of money",
+}
+_SHOWN: Final = {
+    "flops": ("FLOPs", 1.0),
+    "flop_rate": ("TFLOP/s", 1e12),
+    "duration": ("days", 86400.0),
+}
 _REMEDIES: Final = {
     "n_params": "Write a plain number or one such as '7B', '350M' or '1.3 billion'",
     "tokens": "Write a plain number or one such as '1.4T', '300B' or '20 billion'",
     "flops": "Write a plain number or one such as '1e21 FLOPs', '5.76 ZFLOPs' or '3.2 PF-days'",
+    "flop_rate": "Write a plain number in FLOP/s or one such as '989 TFLOP/s'",
+    "gpu_hours": "Write a plain number or one such as '1.5M GPU-hours'",
+    "money": "Write a plain number or one such as '2M'",
+    "duration": "Write a plain number in seconds or one such as '30 days' or '12 h'",
 }
 
 
 def parse_quantity(value: float | int | str, *, kind: Kind) -> float:
-    """Return a number of parameters, tokens or FLOPs.
+    """Return a quantity as a number in the unit of its kind.
 
     Parameters
     ----------
     value : float, int or str
         A number, or text such as ``"7B"``, ``"350 million"``, ``"1.4T tokens"``,
-        ``"1e21 FLOPs"``, ``"5.76 ZFLOP"`` or ``"3e8 PF-days"``. In counts ``M`` and ``m`` are
-        both millions, and ``B`` and ``G`` both 1e9.
-    kind : {"n_params", "tokens", "flops"}
+        ``"1e21 FLOPs"``, ``"5.76 ZFLOP"``, ``"3e8 PF-days"``, ``"989 TFLOP/s"``,
+        ``"1.5M GPU-hours"`` or ``"30 days"``. In counts ``M`` and ``m`` are both millions, and
+        ``B`` and ``G`` both 1e9.
+    kind : {"n_params", "tokens", "flops", "flop_rate", "gpu_hours", "duration"}
         What the number counts.
 
     Returns
     -------
     float
-        Parameters, tokens or FLOPs; positive and finite.
+        Parameters, tokens, FLOPs, FLOP/s, GPU-hours or seconds; positive and finite.
 
     Raises
     ------
@@ -117,13 +162,13 @@ def unreadable_because(value: object, kind: Kind) -> tuple[str, str] | None:
 
 
 def format_quantity(value: float, *, kind: Kind) -> str:
-    """Return a number of parameters, tokens or FLOPs as people write it.
+    """Return a quantity as people write it.
 
     Parameters
     ----------
     value : float
-        Parameters, tokens or FLOPs.
-    kind : {"n_params", "tokens", "flops"}
+        Parameters, tokens, FLOPs, FLOP/s, GPU-hours or seconds.
+    kind : {"n_params", "tokens", "flops", "flop_rate", "gpu_hours", "duration"}
         What the number counts.
 
     Returns
@@ -143,8 +188,59 @@ def format_quantity(value: float, *, kind: Kind) -> str:
     """
     if kind not in _REMEDIES:
         raise UnitError(f"kind = {kind!r} is unknown. Take one of {', '.join(_REMEDIES)}.")
-    if kind == "flops":
-        return f"{value:.3g} FLOPs"
+    if kind in _SHOWN:
+        unit, size = _SHOWN[kind]
+        return f"{value / size:.3g} {unit}"
+    return _short(value) + (" GPU-hours" if kind == "gpu_hours" else "")
+
+
+def parse_money(value: float | int | str) -> tuple[float, str]:
+    """Return an amount of money and its currency.
+
+    Parameters
+    ----------
+    value : float, int or str
+        A number, which has no currency, or text such as ``"$2M"``, ``"2.5 USD"`` or ``"€300k"``.
+
+    Returns
+    -------
+    amount : float
+        Positive and finite.
+    currency : str
+        ``"USD"``, ``"EUR"`` or as it was written; empty for a plain number.
+
+    Raises
+    ------
+    UnitError
+        If the value cannot be read, or is not positive and finite.
+
+    Examples
+    --------
+    >>> parse_money("$2M")
+    (2000000.0, 'USD')
+    """
+    remedy = "Write a plain number or one such as '$2M' or '2.5 EUR'"
+    amount, currency = value, ""
+    if isinstance(value, str):
+        match = _MONEY.fullmatch(value.strip())
+        if match is None:
+            raise UnitError(f"money = {value!r} is not a number with a known currency. {remedy}.")
+        sign, amount, code = match.groups()
+        if sign and code:
+            raise UnitError(f"money = {value!r} names two currencies. {remedy}.")
+        currency = _CURRENCIES.get(sign or "", (code or "").upper())
+    fault = unreadable_because(amount, "money")
+    if fault is not None:
+        raise UnitError(f"money = {value!r} {fault[0]}. {remedy}.")
+    return _number(amount, "money"), currency
+
+
+def format_money(amount: float, currency: str) -> str:
+    """Return an amount of money as people write it, such as ``"2.5M USD"``."""
+    return f"{_short(amount)} {currency}".rstrip()
+
+
+def _short(value: float) -> str:
     rounded = float(f"{value:.3g}")
     for factor, suffix in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
         if factor <= abs(rounded) < 1000 * factor:
@@ -178,11 +274,10 @@ def _number(value: object, kind: Kind) -> float:
         number = math.nan
     if match is None or math.isnan(number):
         raise _UnreadableError("is not a number with a known unit")
-    factor = _flop_factor(match[2]) if kind == "flops" else _count_factor(match[2], kind)
-    return number * factor
+    return number * _FACTORS[kind](match[2])
 
 
-def _count_factor(unit: str, kind: Kind) -> float:
+def _count_factor(kind: str, unit: str) -> float:
     scale = re.sub(rf"[\s-]*{_COUNT_NOUNS[kind]}$", "", unit.strip().lower())
     if scale not in _COUNT_FACTORS:
         raise _UnreadableError(f"has the unit {unit!r}, which does not make {_NAMES[kind]}")
@@ -197,3 +292,27 @@ def _flop_factor(unit: str) -> float:
     if _RATE.fullmatch(unit):
         raise _UnreadableError(f"is a rate ({unit}), not an amount of compute")
     raise _UnreadableError(f"has the unit {unit!r}, which is not one of FLOPs")
+
+
+def _rate_factor(unit: str) -> float:
+    match = _FLOP_RATE.fullmatch(unit)
+    if match and match[1].lower() in _FLOP_FACTORS:
+        return _FLOP_FACTORS[match[1].lower()]
+    raise _UnreadableError(f"has the unit {unit!r}, which is not one of FLOP/s")
+
+
+def _second_factor(unit: str) -> float:
+    if unit.strip().lower() not in _SECONDS:
+        raise _UnreadableError(f"has the unit {unit!r}, which is not one of time")
+    return _SECONDS[unit.strip().lower()]
+
+
+_FACTORS: Final[dict[Kind, Callable[[str], float]]] = {
+    "n_params": partial(_count_factor, "n_params"),
+    "tokens": partial(_count_factor, "tokens"),
+    "gpu_hours": partial(_count_factor, "gpu_hours"),
+    "money": partial(_count_factor, "money"),
+    "flops": _flop_factor,
+    "flop_rate": _rate_factor,
+    "duration": _second_factor,
+}

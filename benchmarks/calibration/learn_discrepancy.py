@@ -69,6 +69,8 @@ def main() -> None:
     learned_from = [
         sweep for sweep in sweeps(options.data) if sweep.kind == "joint" and not sweep.set_aside
     ]
+    if options.quick:
+        learned_from = learned_from[:2]
     table = pd.DataFrame([evidence(fitter, sweep, options.seed) for sweep in learned_from])
     print(table.round(3).to_string(index=False))
     mean, sd = predicted(table, options.seed)

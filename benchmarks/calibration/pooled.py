@@ -15,7 +15,10 @@ PROBS = (50, 80, 90, 95)
 
 
 def with_scores(points: pd.DataFrame) -> pd.DataFrame:
-    """Return points with whether each interval holds the run, and how wide it is in log loss."""
+    """Return points with whether each interval holds the run, and how wide it is in log loss.
+
+    A point is a forecast: of one run, by one method, from the runs below one cut.
+    """
     columns = {}
     for prob in PROBS:
         lower, upper = points[f"lower_{prob}"], points[f"upper_{prob}"]
@@ -26,14 +29,24 @@ def with_scores(points: pd.DataFrame) -> pd.DataFrame:
         method=np.where(
             points["of"] == "new_run", points["law"], points["law"] + ", mean curve only"
         ),
+        run=points["sweep"] + " " + points["row"].astype(str),
         n_above=points.groupby(["sweep", "law", "of", "cut"])["row"].transform("size"),
     )
 
 
 def scores(points: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Return means of the scores over points, in thousandths where they are of log loss."""
+    """Return means of the scores over points, in thousandths where they are of log loss.
+
+    A run is counted once however many cuts it lies above, and its forecasts are counted all.
+    """
     groups = points.groupby(by, sort=False)
-    table = pd.DataFrame({"runs": groups.size(), "sweeps": groups["sweep"].nunique()})
+    table = pd.DataFrame(
+        {
+            "forecasts": groups.size(),
+            "runs": groups["run"].nunique(),
+            "sweeps": groups["sweep"].nunique(),
+        }
+    )
     for prob in PROBS:
         table[f"{prob}%"] = groups[f"inside_{prob}"].mean()
     table["width"] = 1e3 * groups["width_90"].mean()
@@ -42,6 +55,17 @@ def scores(points: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     table["RMSE"] = 1e3 * groups["error"].agg(lambda error: np.sqrt(np.mean(error**2)))
     table["bias"] = 1e3 * groups["error"].mean()
     return table
+
+
+def of_sources(points: pd.DataFrame) -> pd.DataFrame:
+    """Return means of the scores over sources, which all weigh the same, however many their runs.
+
+    Each source has the scores of its own points; RMSE is left out, being no mean.
+    """
+    groups = scores(points, ["method", "source"]).groupby("method", sort=False)
+    counts = groups[["forecasts", "runs", "sweeps"]].sum()
+    means = groups.mean().drop(columns=["RMSE", *counts])
+    return pd.concat([groups.size().rename("sources"), counts, means], axis=1)
 
 
 def in_common(points: pd.DataFrame) -> pd.DataFrame:
@@ -77,6 +101,7 @@ def report(folder: Path) -> str:
     points = with_scores(pd.read_parquet(folder / "points.parquet"))
     allocation = pd.read_parquet(folder / "allocation.parquet")
     failures = pd.read_parquet(folder / "failures.parquet")
+    warnings = pd.read_parquet(folder / "warnings.parquet")
     joint = points[points["kind"] == "joint"]
     large = joint[joint["n_above"] >= MIN_ABOVE]
     curves = points[(points["kind"] == "curve") & (points["source"] != "double_descent")]
@@ -98,6 +123,12 @@ def report(folder: Path) -> str:
                 f"**{title}**, refits that the methods managed",
                 markdown(scores(common, ["method"])),
             ]
+    if len(large):
+        parts += [
+            f"**Sweeps over N and D, at least {MIN_ABOVE} runs above, every source weighs the "
+            "same**, refits that the methods managed",
+            markdown(of_sources(in_common(large))),
+        ]
     parts += [
         f"**{title}, every refit**" + "\n\n" + markdown(scores(pool, ["law"]))
         for title, pool in {
@@ -113,7 +144,8 @@ def report(folder: Path) -> str:
         markdown(scores(_by_sweep(both), ["name", "law"])),
     ]
     parts += ["**Allocation: early intervals that hold the value of all runs**", _drift(allocation)]
-    parts += ["**Refits that failed**", _failed(failures)]
+    parts += ["**Refits that failed**", _counted(failures, ["law", "kind", "step", "error"])]
+    parts += ["**Refits that warned**", _counted(warnings, ["law", "kind", "warning"])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -137,11 +169,11 @@ def _drift(allocation: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _failed(failures: pd.DataFrame) -> str:
-    """Return how many refits each method failed at, and why."""
-    if not len(failures):
+def _counted(events: pd.DataFrame, by: list[str]) -> str:
+    """Return how many refits each method failed at, or warned in, and of what."""
+    if not len(events):
         return "None."
-    counts = failures.groupby(["law", "kind", "step", "error"]).size().rename("refits")
-    shown = counts.reset_index()
+    refits = events.drop_duplicates([*by, "sweep", "cut"])
+    shown = refits.groupby(by).size().rename("refits").reset_index()
     lines = [list(shown.columns), ["---"] * len(shown.columns), *shown.astype(str).to_numpy()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

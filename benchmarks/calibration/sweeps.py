@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 import scaling_bayes as sb
+from scaling_bayes._backtest._cuts import SHARES_BELOW
 from scaling_bayes.datasets import load_tiny_transformers
 
 Kind = Literal["joint", "curve"]
@@ -32,7 +33,6 @@ SET_ASIDE = (
 """Beginnings of the names of sweeps that are set aside, besides every second small curve."""
 
 CHINCHILLA_CUTS = (2e19, 5e19, 1e20, 3e20, 1e21)
-SHARES_BELOW = (0.35, 0.5, 0.65, 0.8)
 MIN_BELOW, MIN_ABOVE = 12, 5
 LONGEST_CURVE = 60
 
@@ -66,7 +66,12 @@ class Sweep:
 
 
 def cuts_of(runs: sb.Runs) -> tuple[float, ...]:
-    """Return levels of compute that have the shares `SHARES_BELOW` of the runs below them."""
+    """Return the compute of the runs that have the shares `SHARES_BELOW` of all before them.
+
+    Where several runs have the same compute, all of them lie above, so that fewer than the share
+    lie below. The default cuts of `sb.backtest` never have fewer below; the two differ on most
+    sweeps. A level that leaves fewer than `MIN_BELOW` below or `MIN_ABOVE` above is left out.
+    """
     flops = np.sort(runs.frame["flops"].to_numpy())
     cuts = {}
     for share in SHARES_BELOW:

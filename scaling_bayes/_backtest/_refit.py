@@ -14,7 +14,7 @@ from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecast import Forecast
 from scaling_bayes._forecaster import Forecaster, Forecasting
 from scaling_bayes._mixture import Mixture
-from scaling_bayes._scores import crps, interval_score, log_score, pit
+from scaling_bayes._scores import crps, interval_score, log_draws, log_score, pit, quantile_of
 from scaling_bayes.errors import InputError, ScalingBayesError
 from scaling_bayes.laws import Law
 from scaling_bayes.runs import Runs
@@ -131,7 +131,8 @@ def _scored(forecast: Forecast, runs: Runs, above: np.ndarray, plan: Plan) -> pd
     tables = []
     for of, loss in (("new_run", forecast.new_run), ("mean_curve", forecast.mean_curve)):
         if loss is not None:
-            scores = _scores_of(_log_draws(loss, len(rows), forecast.label), observed, plan.probs)
+            _check_loss(loss, len(rows), forecast.label)
+            scores = _scores_of(log_draws(loss), observed, plan.probs)
             tables.append(pd.DataFrame({"row": rows, "of": of, "observed": observed} | scores))
     return _points(tables, plan)
 
@@ -145,21 +146,17 @@ def _points(tables: list[pd.DataFrame], plan: Plan) -> pd.DataFrame:
     return table[list(dtypes)].astype(dtypes)
 
 
-def _log_draws(loss: xr.DataArray, n_points: int, label: str) -> np.ndarray:
-    """Return draws of log loss, of shape (draw, point)."""
-    draws = loss.transpose("chain", "draw", "point").to_numpy()
-    if draws.shape[-1] != n_points:
+def _check_loss(loss: xr.DataArray, n_points: int, label: str) -> None:
+    if loss.sizes["point"] != n_points:
         raise InputError(
-            f"{label} forecast {draws.shape[-1]} points where {n_points} were asked for."
+            f"{label} forecast {loss.sizes['point']} points where {n_points} were asked for."
         )
-    bad = int((~(draws >= 0)).sum())
+    bad = int((~(loss >= 0)).sum())
     if bad:
         raise InputError(
-            f"{label} forecast a loss that is negative or no number in {bad} of {draws.size} "
+            f"{label} forecast a loss that is negative or no number in {bad} of {loss.size} "
             "draws. Forecast log loss, and take its exponential."
         )
-    with np.errstate(divide="ignore"):
-        return np.log(draws.reshape(-1, n_points))
 
 
 def _scores_of(
@@ -167,12 +164,12 @@ def _scores_of(
 ) -> dict[str, np.ndarray]:
     """Return predictions of loss, and scores of log loss, each of shape (point,)."""
     log_observed = np.log(observed)
-    median = _quantile(draws, 0.5)
+    median = quantile_of(draws, 0.5)
     columns = {"median": np.exp(median)}
     for prob in probs:
         for bound, q in zip(BOUNDS, _tails(prob), strict=True):
-            columns[f"{bound}_{label_of(prob)}"] = np.exp(_quantile(draws, q))
-    lower, upper = (_quantile(draws, q) for q in _tails(SCORED_PROB))
+            columns[f"{bound}_{label_of(prob)}"] = np.exp(quantile_of(draws, q))
+    lower, upper = (quantile_of(draws, q) for q in _tails(SCORED_PROB))
     return columns | {
         "crps": crps(draws, log_observed),
         "log_score": log_score(draws, log_observed),
@@ -212,7 +209,7 @@ def _spread(allocation: Allocation, *, exponents: Any) -> dict[str, float]:
     slope = np.log(high / low) / (2 * np.log(_SLOPE_FACTOR))
     a = slope if exponents is None else np.asarray(exponents).ravel()
     return {
-        f"{name}{ending}": float(_quantile(draws, q))
+        f"{name}{ending}": float(quantile_of(draws, q))
         for name, draws in zip(ALLOCATED, (a, middle), strict=True)
         for ending, q in zip(("", "_lower", "_upper"), (0.5, *_tails(SCORED_PROB)), strict=True)
     }
@@ -220,9 +217,3 @@ def _spread(allocation: Allocation, *, exponents: Any) -> dict[str, float]:
 
 def _tails(prob: float) -> tuple[float, float]:
     return (1 - prob) / 2, (1 + prob) / 2
-
-
-def _quantile(draws: np.ndarray, q: float) -> np.ndarray:
-    """Return quantiles over the first axis; each is one of the draws, so that infinity is safe."""
-    value: np.ndarray = np.quantile(draws, q, axis=0, method="inverted_cdf")
-    return value

@@ -115,11 +115,8 @@ def describe(thing: object, name: str) -> Any:
         If a part says nothing of itself but its address in memory.
     """
     if isinstance(thing, Fitter):
-        parts = {
-            part: getattr(thing, part)
-            for part in ("law", "noise", "coordinates", "sampler", "settings", "on_failure")
-        }
-        return {"class": "Fitter"} | {part: describe(value, name) for part, value in parts.items()}
+        public = {part: value for part, value in vars(thing).items() if not part.startswith("_")}
+        return {"class": "Fitter"} | {part: describe(value, name) for part, value in public.items()}
     if isinstance(thing, Declared):
         return thing.to_dict()
     if is_dataclass(thing) and not isinstance(thing, type):

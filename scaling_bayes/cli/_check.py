@@ -10,7 +10,7 @@ from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_SHAPE, FitFile, OwnLaw, Shape
 from scaling_bayes.cli._remedies import in_options
-from scaling_bayes.cli._sources import discrepancy_of, fit_at, with_discrepancy
+from scaling_bayes.cli._sources import discrepancy_name, fit_at
 
 EXAMPLES = """\
 Examples
@@ -40,12 +40,12 @@ def check(
     trends = tables["trends"]
     document = {
         "source": fit.label,
-        "discrepancy": discrepancy_of(fit),
+        "discrepancy": discrepancy_name(fit),
         "words": list(checked.words),
         **{name: records(table) for name, table in tables.items()},
     }
     shown = table_of(
-        f"Residuals of {with_discrepancy(fit)} against those of replicated runs",
+        f"Residuals of {fit.label} against those of replicated runs",
         ["quantity", "against", "size", "unit", "90% of replicates", "p"],
         [
             [

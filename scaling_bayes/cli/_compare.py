@@ -12,7 +12,7 @@ from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_SHAPE, CoverageProb, Shape
 from scaling_bayes.cli._remedies import in_options
-from scaling_bayes.cli._sources import sources_named, with_discrepancy
+from scaling_bayes.cli._sources import sources_named
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def compare(
 
 def _by_name(sources: Sequence[LawDraws], texts: Sequence[str]) -> dict[str, LawDraws]:
     """Return sources by their labels, or by what was typed where labels are not unique."""
-    labels = [with_discrepancy(source) for source in sources]
+    labels = [source.label for source in sources]
     counts = Counter(labels)
     names = [
         label if counts[label] == 1 else text for label, text in zip(labels, texts, strict=True)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, RunsFile, Source, View
-from scaling_bayes.cli._sources import about, source_named, with_discrepancy
+from scaling_bayes.cli._sources import about, source_named
 
 EXAMPLES = """\
 Examples
@@ -41,7 +41,7 @@ def diagnose(
         "runs": records(frame),
     }
     shown = table_of(
-        f"Runs beside the mean curve of {with_discrepancy(origin)}",
+        f"Runs beside the mean curve of {origin.label}",
         ["N", "D", "loss", "above the curve", f"{view.percent} interval", "compute equivalent"],
         [
             [

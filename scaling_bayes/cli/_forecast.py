@@ -11,7 +11,7 @@ from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Seed, Source, View
 from scaling_bayes.cli._points import beyond_runs, check_sizes, law_alone
-from scaling_bayes.cli._sources import about, discrepancy_of, source_named, with_discrepancy
+from scaling_bayes.cli._sources import about, discrepancy_name, source_named
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def forecast(
     tables, frames = zip(*parts.values(), strict=True)
     document = {
         "source": origin.label,
-        "discrepancy": discrepancy_of(origin),
+        "discrepancy": discrepancy_name(origin),
         "prob": view.prob,
         "interval": view.interval,
     } | {name: records(frame) for name, (_, frame) in parts.items()}
@@ -161,7 +161,7 @@ def _table(source: LawDraws, frame: pd.DataFrame, known: list[Of], view: View) -
         ]
 
     return table_of(
-        f"Forecast by {with_discrepancy(source)}: loss in nats per token",
+        f"Forecast by {source.label}: loss in nats per token",
         [
             *texts,
             *(heading for heading, _ in sizes.values()),

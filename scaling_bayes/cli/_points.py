@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from scaling_bayes._mixture import without_discrepancy
 from scaling_bayes.cli import _numbers
-from scaling_bayes.cli._sources import discrepancy_of
+from scaling_bayes.cli._sources import discrepancy_name
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,12 +75,12 @@ def beyond_runs(
 
 def law_alone(source: LawDraws, answer: str) -> list[str]:
     """Return what to know of an answer that leaves out the discrepancy of a fit."""
-    name = discrepancy_of(source)
-    return [] if name is None else [f"{answer} follows the law without its {name} discrepancy."]
+    words = without_discrepancy(source)
+    return [f"{answer} follows the law {words}."] if words else []
 
 
 def _what_holds(source: LawDraws, discrepancy_counts: bool) -> str:
-    name = discrepancy_of(source)
+    name = discrepancy_name(source)
     if name is not None and discrepancy_counts:
         return (
             f"Beyond the runs, intervals of the loss allow for the law's own error by {name} "

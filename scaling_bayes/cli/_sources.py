@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_bayes import laws, noise
+from scaling_bayes._draws import discrepancy_of
 from scaling_bayes.errors import FileFormatError, InputError
 
 if TYPE_CHECKING:
@@ -125,16 +126,10 @@ def _first_readable(text: str, own_laws: list[str | None]) -> LawDraws:
     raise failures[0]
 
 
-def with_discrepancy(source: LawDraws) -> str:
-    """Return the label of a source, and its discrepancy if it has one."""
-    name = discrepancy_of(source)
-    return source.label if name is None else f"{source.label} with {name} discrepancy"
-
-
-def discrepancy_of(source: LawDraws) -> str | None:
+def discrepancy_name(source: LawDraws) -> str | None:
     """Return the name of a source's discrepancy; None where the law is taken for the truth."""
-    draws = source.discrepancy_draws
-    return None if draws is None else draws.discrepancy.name
+    error = discrepancy_of(source)
+    return None if error is None else error.discrepancy.name
 
 
 def about(source: LawDraws, interval: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, FitFile, OwnLaw, View
-from scaling_bayes.cli._sources import discrepancy_of, fit_at
+from scaling_bayes.cli._sources import discrepancy_name, fit_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def summary_of(fit: Fit, view: View) -> Answer:
     document = {
         "law": fit.law.name,
         "noise": fit.noise.name,
-        "discrepancy": discrepancy_of(fit),
+        "discrepancy": discrepancy_name(fit),
         "source": fit.runs.source,
         "n_runs": len(fit.runs),
         "prob": view.prob,

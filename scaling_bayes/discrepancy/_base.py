@@ -77,9 +77,8 @@ class Discrepancy(Declared, ABC):
             What `data` returned, as variables.
         """
 
-    @abstractmethod
     def create_centred(self, p: Any, data: Any, *, log_loss: Any, observed: Any, scale: Any) -> Any:
-        """Do as `create`, in coordinates that the runs determine well.
+        """Do as `create`, in coordinates that the runs determine well; by default just as `create`.
 
         Parameters
         ----------
@@ -92,6 +91,7 @@ class Discrepancy(Declared, ABC):
         scale : TensorVariable or float
             Scale of the noise on log loss.
         """
+        return self.create(p, data)
 
     @abstractmethod
     def sample(
@@ -114,6 +114,13 @@ class Discrepancy(Declared, ABC):
         rng : numpy.random.Generator
             Source of what the runs do not determine.
         """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name, class, priors and number of components as plain data, for saving.
+
+        Override it to add what else the weights depend on.
+        """
+        return super().to_dict() | {"n_components": self.n_components}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -112,7 +112,7 @@ class Smooth(Discrepancy):
         if missing:
             raise InputError(
                 f"the discrepancy needs n_params and tokens of every point; the points have no "
-                f"{' and no '.join(missing)}."
+                f"{' and no '.join(missing)}. Give two of n_params, tokens and flops."
             )
         places = self._places({name: points[name].to_numpy() for name in _SIZES})
         (point,) = points[_SIZES[0]].dims
@@ -126,6 +126,10 @@ class Smooth(Discrepancy):
             dims=("chain", "draw", point),
             coords=tau.coords,
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name, class, priors, number of components and lengths; see `Discrepancy`."""
+        return super().to_dict() | {"lengths": [float(length) for length in self.lengths]}
 
     def _places(self, sizes: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return log C and log(D / N) in correlation lengths, of shape (run, 2)."""

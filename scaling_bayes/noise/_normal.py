@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import log, pi
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from scaling_bayes.noise._base import Noise, scatter
 
 if TYPE_CHECKING:
-    import numpy as np
+    import numpy.typing as npt
 
 
 class Normal(Noise):
@@ -32,3 +35,12 @@ class Normal(Noise):
         """Return log losses of new runs; see `Noise.sample`."""
         scatter = log_loss.copy(data=rng.standard_normal(log_loss.shape))
         return log_loss + p.sigma / weight**0.5 * scatter
+
+    def log_density(
+        self, observed: npt.ArrayLike, log_loss: npt.ArrayLike, p: Any, *, weight: float = 1.0
+    ) -> np.ndarray:
+        """Return the log density of observed log losses; see `Noise.log_density`."""
+        sigma = np.asarray(p.sigma) / weight**0.5
+        z = np.subtract(observed, log_loss) / sigma
+        density: np.ndarray = -(z**2) / 2 - np.log(sigma) - log(2 * pi) / 2
+        return density

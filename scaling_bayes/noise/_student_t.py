@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from scaling_bayes.noise._base import Noise, scatter
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
 
 if TYPE_CHECKING:
-    import numpy as np
+    import numpy.typing as npt
 
 
 class StudentT(Noise):
@@ -48,3 +50,20 @@ class StudentT(Noise):
         nu = p.nu.broadcast_like(log_loss).transpose(*log_loss.dims)
         scatter = nu.copy(data=rng.standard_t(nu.values))
         return log_loss + p.sigma / weight**0.5 * scatter
+
+    def log_density(
+        self, observed: npt.ArrayLike, log_loss: npt.ArrayLike, p: Any, *, weight: float = 1.0
+    ) -> np.ndarray:
+        """Return the log density of observed log losses; see `Noise.log_density`."""
+        from scipy.special import gammaln
+
+        sigma, nu = np.asarray(p.sigma) / weight**0.5, np.asarray(p.nu)
+        top = gammaln((nu + 1) / 2) - gammaln(nu / 2) - np.log(np.pi * nu) / 2 - np.log(sigma)
+        # In place: there may be millions of outcomes and draws.
+        density = np.asarray(np.subtract(observed, log_loss) / (sigma * np.sqrt(nu)))
+        density *= density
+        density += 1
+        np.log(density, out=density)
+        density *= -(nu + 1) / 2
+        density += top
+        return density

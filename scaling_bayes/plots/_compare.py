@@ -104,7 +104,8 @@ def plot_compare(
     Raises
     ------
     InputError
-        If there are no sources, or some law does not depend on `along`.
+        If there are no sources, some law does not depend on `along`, or one that reads one size
+        alone has a discrepancy, which needs two.
     NoOptimumError
         If a law in N and D has no compute-optimal allocation to follow along compute.
     """

@@ -105,7 +105,8 @@ def plot_loss(
     Raises
     ------
     InputError
-        If the law does not depend on `along`, or a band is asked for that is not known.
+        If the law does not depend on `along`, a band is asked for that is not known, or a law
+        that reads one size alone has a discrepancy, which needs two.
     NoOptimumError
         If a law in N and D has no compute-optimal allocation to follow along compute.
     """

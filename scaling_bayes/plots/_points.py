@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._allocation import allocate
-from scaling_bayes._draws import sizes
+from scaling_bayes._draws import discrepancy_of, sizes
 from scaling_bayes._mixture import Source, law_names, weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES, Kind, parse_quantity
@@ -217,12 +217,15 @@ def curve_points(source: Source, along: Kind, x: np.ndarray, level: float | None
 
     Raises
     ------
+    InputError
+        If the law reads one size alone, and has a discrepancy, which needs two.
     NoOptimumError
         If that allocation does not exist.
     """
     if level is not None:
         return pd.DataFrame({along: x, OTHER[along]: level})
     if sizes_read(source) == [along]:
+        _check_no_discrepancy(source, along)
         return pd.DataFrame({along: x})
     best = allocate(source, flops=x).recommended
     return pd.DataFrame({name: best[name].to_numpy() for name in ("n_params", "tokens")})
@@ -240,6 +243,17 @@ def curve_words(source: Source, along: Kind) -> str:
     if follows_optimum(source, along):
         return f"{source.label}, compute-optimal"
     return source.label
+
+
+def _check_no_discrepancy(source: Source, along: Kind) -> None:
+    """Refuse a curve along one size for a source whose discrepancy needs two."""
+    if any(discrepancy_of(one) is not None for one, _ in weighted_laws(source)):
+        raise InputError(
+            f"{source.label} cannot be drawn along {along} alone: at the same {along} its "
+            "discrepancy differs with tokens per parameter. Take plot_residuals, which holds each "
+            "run against the curve at its own sizes, or forecast at points with two of n_params, "
+            "tokens and flops."
+        )
 
 
 def _rounded(value: float, digits: int) -> float:

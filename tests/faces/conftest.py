@@ -1,8 +1,11 @@
-"""Fits that the tests of pictures share: one sampled, two made up."""
+"""Fits that the tests of pictures share, and how a command is run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import io
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 import xarray as xr
 
 import scaling_bayes as sb
+from scaling_bayes.cli import main
 
 mpl.use("Agg")
 
@@ -47,6 +51,19 @@ def made_up_fit(law: sb.Law, runs: sb.Runs, centre: Mapping[str, float]) -> sb.F
     )
     tree = xr.DataTree.from_dict({"posterior": posterior})
     return sb.Fit(law, noise, runs, tree)
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., SimpleNamespace]:
+    """Return a function that runs a command in this process: to its exit code, out and err."""
+
+    def ran(*words: object) -> SimpleNamespace:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main([str(word) for word in words])
+        return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
+
+    return ran
 
 
 @pytest.fixture(scope="session")

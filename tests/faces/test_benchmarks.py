@@ -20,6 +20,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("many_refits", ["law alone, 4 x 1000 draws", "with discrepancy, 4 x 500 draws"]),
         ("extrapolation", ["scaling_bayes, new run", "Huber + bootstrap, mean curve"]),
         ("allocation", ["optimum of every draw", "the valley", "chinchilla, numerically"]),
+        ("decide", ["CVaR of regret", "forecast of all sizes"]),
         ("rows", ["60", "240", "Slope in log-log"]),
         ("startup", ["import scaling_bayes", "scaling-bayes --help"]),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import io
 import json
@@ -11,8 +10,9 @@ import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import matplotlib.pyplot as plt
@@ -27,7 +27,7 @@ import scaling_bayes as sb
 from scaling_bayes._allocation import DEFAULT_TOLERANCE
 from scaling_bayes._atomic import replacing
 from scaling_bayes._sampling import SAMPLERS
-from scaling_bayes.cli import _allocate, _fit, _numbers, main
+from scaling_bayes.cli import _allocate, _fit, _numbers
 from scaling_bayes.cli._answer import table_of
 from scaling_bayes.cli._groups import groups_as_one
 from scaling_bayes.cli._main import app
@@ -42,6 +42,7 @@ COMMANDS = (
     *("check", "diagnose", "compare", "backtest"),
 )
 HOFFMANN = "published:hoffmann2022"
+Run = Callable[..., SimpleNamespace]
 OWN_LAW = """\
 import numpy as np
 import scaling_bayes as sb
@@ -62,30 +63,13 @@ not_a_law = 3
 """
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a command wrote, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-def run(*words: object) -> Ran:
-    """Run a command in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(word) for word in words])
-    return Ran(code, out.getvalue(), err.getvalue())
-
-
-def run_apart(*words: object) -> Ran:
+def run_apart(*words: object) -> SimpleNamespace:
     """Run a command in a process of its own, with pipes."""
     done = subprocess.run([*PROGRAM, *map(str, words)], capture_output=True, text=True, check=False)
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def document_of(ran: Ran) -> dict:
+def document_of(ran: SimpleNamespace) -> dict:
     """Return the JSON that a command wrote, after it has ended well."""
     assert ran.code == 0, ran.err
     return json.loads(ran.out)
@@ -112,19 +96,21 @@ def fitted(runs_csv: Path) -> sb.Fit:
 
 
 @pytest.fixture(scope="module")
-def fit_ran(runs_csv: Path) -> tuple[Ran, Path]:
+def fit_ran(run: Run, runs_csv: Path) -> tuple[SimpleNamespace, Path]:
     """Return what ``fit --json`` wrote, and where it saved the fit."""
     path = runs_csv.with_name("fit.nc")
     return run("fit", runs_csv, "--seed", 3, "--output", path, "--json"), path
 
 
 @pytest.fixture(scope="module")
-def fit_file(fit_ran: tuple[Ran, Path]) -> Path:
+def fit_file(fit_ran: tuple[SimpleNamespace, Path]) -> Path:
     """Return the file of the fit."""
     return fit_ran[1]
 
 
-def test_fit_gives_the_numbers_of_the_python_api(fit_ran: tuple[Ran, Path], fitted: sb.Fit) -> None:
+def test_fit_gives_the_numbers_of_the_python_api(
+    fit_ran: tuple[SimpleNamespace, Path], fitted: sb.Fit
+) -> None:
     document = document_of(fit_ran[0])
     expected = fitted.summary()
     assert document["n_runs"] == 36
@@ -142,7 +128,7 @@ def test_saved_fit_holds_the_draws_of_the_python_api(fit_file: Path, fitted: sb.
     assert sb.load(fit_file).draws.equals(fitted.draws)
 
 
-def test_summary_as_csv(fit_file: Path, fitted: sb.Fit) -> None:
+def test_summary_as_csv(run: Run, fit_file: Path, fitted: sb.Fit) -> None:
     ran = run("summary", fit_file, "--csv", "--prob", 0.5, "--interval", "hdi")
     assert ran.code == 0
     shown = pd.read_csv(io.StringIO(ran.out), index_col="parameter", keep_default_na=False)
@@ -151,7 +137,7 @@ def test_summary_as_csv(fit_file: Path, fitted: sb.Fit) -> None:
         np.testing.assert_allclose(shown[column], expected[column], rtol=1e-14)
 
 
-def test_summary_for_people_says_which_interval(fit_file: Path) -> None:
+def test_summary_for_people_says_which_interval(run: Run, fit_file: Path) -> None:
     ran = run("summary", fit_file, "--prob", 0.955)
     assert ran.code == 0
     for words in ("95.5% interval", "95.5% equal-tailed, of the parameters", "alpha_N", "R-hat"):
@@ -161,7 +147,9 @@ def test_summary_for_people_says_which_interval(fit_file: Path) -> None:
     assert "…" not in ran.out
 
 
-def test_forecast_gives_the_numbers_of_the_python_api(fit_file: Path, fitted: sb.Fit) -> None:
+def test_forecast_gives_the_numbers_of_the_python_api(
+    run: Run, fit_file: Path, fitted: sb.Fit
+) -> None:
     ran = run(
         *("forecast", fit_file, "--n-params", "7B", "--n-params", "70B", "--tokens", "1.4T"),
         *("--target", 2.1, "--seed", 8, "--json"),
@@ -176,7 +164,9 @@ def test_forecast_gives_the_numbers_of_the_python_api(fit_file: Path, fitted: sb
         assert [row[f"{of}_probability_below"] for row in rows] == below
 
 
-def test_forecast_of_a_table_of_points(fit_file: Path, fitted: sb.Fit, tmp_path: Path) -> None:
+def test_forecast_of_a_table_of_points(
+    run: Run, fit_file: Path, fitted: sb.Fit, tmp_path: Path
+) -> None:
     points = tmp_path / "points.csv"
     points.write_text("model,n_params,tokens\nsmall,7B,1.4T\nlarge,70B,1.4T\n")
     shown = pd.read_csv(
@@ -190,7 +180,7 @@ def test_forecast_of_a_table_of_points(fit_file: Path, fitted: sb.Fit, tmp_path:
         assert words in for_people
 
 
-def test_compute_to_reach_a_loss(fit_file: Path, fitted: sb.Fit) -> None:
+def test_compute_to_reach_a_loss(run: Run, fit_file: Path, fitted: sb.Fit) -> None:
     rows = document_of(run("forecast", fit_file, "--reach", 2.2, "--reach", 1.5, "--json"))["reach"]
     frame = fitted.compute_to_reach([2.2, 1.5]).to_frame()
     assert rows[0] == frame.iloc[0].to_dict()
@@ -199,7 +189,7 @@ def test_compute_to_reach_a_loss(fit_file: Path, fitted: sb.Fit) -> None:
     assert "never" in run("forecast", fit_file, "--reach", 1.5).out
 
 
-def test_points_beyond_the_runs_are_called_so(fit_file: Path, fitted: sb.Fit) -> None:
+def test_points_beyond_the_runs_are_called_so(run: Run, fit_file: Path, fitted: sb.Fit) -> None:
     largest = fitted.runs.frame["flops"].max()
     beyond = run("forecast", fit_file, "--n-params", "7B", "--flops", 50 * largest)
     assert "50 times the largest compute fitted" in " ".join(beyond.out.split())
@@ -211,13 +201,13 @@ def test_points_beyond_the_runs_are_called_so(fit_file: Path, fitted: sb.Fit) ->
     assert "Extrapolation" not in run("forecast", HOFFMANN, "--reach", 1.9).out
 
 
-def test_points_and_reach_in_one_document() -> None:
+def test_points_and_reach_in_one_document(run: Run) -> None:
     ran = run("forecast", HOFFMANN, "--flops", 1e22, "--n-params", "7B", "--reach", 2, "--json")
     document = document_of(ran)
     assert (len(document["forecast"]), len(document["reach"])) == (1, 1)
 
 
-def test_published_law_has_no_intervals() -> None:
+def test_published_law_has_no_intervals(run: Run) -> None:
     ran = run("forecast", HOFFMANN, "--n-params", "70B", "--tokens", "1.4T")
     assert "1.9366" in ran.out
     assert "no intervals" in ran.out
@@ -233,7 +223,9 @@ def test_published_law_has_no_intervals() -> None:
     assert without_prefix == ran
 
 
-def test_allocate_gives_the_numbers_of_the_python_api(fit_file: Path, fitted: sb.Fit) -> None:
+def test_allocate_gives_the_numbers_of_the_python_api(
+    run: Run, fit_file: Path, fitted: sb.Fit
+) -> None:
     ran = run(
         *("allocate", fit_file, "--flops", 1e22, "--flops", "5.88e23", "--tolerance", 0.002),
         *("--follow", "published:kaplan2020", "--json"),
@@ -253,7 +245,7 @@ def test_allocate_gives_the_numbers_of_the_python_api(fit_file: Path, fitted: sb
     assert all(row["loss_given_up_lower"] > 0 for row in rows)
 
 
-def test_allocate_for_people(fit_file: Path) -> None:
+def test_allocate_for_people(run: Run, fit_file: Path) -> None:
     ran = run("allocate", fit_file, "--flops", "5.88e23", "--follow", "kaplan2020")
     assert ran.code == 0
     assert not re.search(r"\de-\d", ran.out)
@@ -262,7 +254,9 @@ def test_allocate_for_people(fit_file: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_every_kind_of_plot_writes_a_picture(kind: Kind, fit_file: Path, tmp_path: Path) -> None:
+def test_every_kind_of_plot_writes_a_picture(
+    run: Run, kind: Kind, fit_file: Path, tmp_path: Path
+) -> None:
     picture = tmp_path / "picture.png"
     option = kind.name.lower().replace("_", "-")
     ran = run("plot", fit_file, "--kind", option, "--output", picture)
@@ -273,7 +267,7 @@ def test_every_kind_of_plot_writes_a_picture(kind: Kind, fit_file: Path, tmp_pat
 
 
 def test_plot_passes_on_what_a_kind_knows(
-    fit_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, fit_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = {}
 
@@ -301,7 +295,9 @@ def test_groups_fitted_as_one_law_are_named(runs_csv: Path) -> None:
     assert not groups_as_one(frame.drop(columns="group"), sb.laws.Chinchilla())
 
 
-def test_query_that_keeps_nothing_names_the_groups(runs_csv: Path, tmp_path: Path) -> None:
+def test_query_that_keeps_nothing_names_the_groups(
+    run: Run, runs_csv: Path, tmp_path: Path
+) -> None:
     table = tmp_path / "runs.csv"
     pd.read_csv(runs_csv).assign(kind=["dense"] * 30 + ["sparse"] * 6).to_csv(table, index=False)
     ran = run("fit", table, "--column", "group=kind", "--where", "group == 'nope'")
@@ -310,7 +306,7 @@ def test_query_that_keeps_nothing_names_the_groups(runs_csv: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_demo_sets_the_truth_beside_the_intervals(tmp_path: Path) -> None:
+def test_demo_sets_the_truth_beside_the_intervals(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "demo"
     ran = run("demo", "--output-dir", folder)
     assert ran.code == 0, ran.err
@@ -365,7 +361,7 @@ def test_real_runs_give_the_published_exponents(real_data, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_own_law_is_run_from_its_file(runs_csv: Path, tmp_path: Path) -> None:
+def test_own_law_is_run_from_its_file(run: Run, runs_csv: Path, tmp_path: Path) -> None:
     laws, fit = tmp_path / "my_laws.py", tmp_path / "own.nc"
     laws.write_text(OWN_LAW)
     ran = run("fit", runs_csv, "--law", f"{laws}:LogLaw", "--output", fit, "--json")
@@ -379,7 +375,7 @@ def test_own_law_is_run_from_its_file(runs_csv: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("default::scaling_bayes.errors.IdentifiabilityWarning")
-def test_no_convergence_exits_with_1_and_writes_nothing(tmp_path: Path) -> None:
+def test_no_convergence_exits_with_1_and_writes_nothing(run: Run, tmp_path: Path) -> None:
     table, target = tmp_path / "narrow.csv", tmp_path / "fit.nc"
     table.write_text(
         "n_params,tokens,loss\n1e8,2e9,3.1\n1.2e8,2e9,3.05\n1.4e8,2e9,3.02\n1.9e8,2e9,2.97\n"
@@ -441,7 +437,12 @@ def test_no_convergence_exits_with_1_and_writes_nothing(tmp_path: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_cannot_be_used_exits_with_2(
-    words: list[str], message: str, runs_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    words: list[str],
+    message: str,
+    runs_csv: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     ran = run(*(word.format(runs=runs_csv, folder=tmp_path) for word in words))
@@ -501,7 +502,7 @@ sys.exit(_main.main([]))
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "\ninterrupted\n")
 
 
-def test_handler_of_interrupts_is_given_back() -> None:
+def test_handler_of_interrupts_is_given_back(run: Run) -> None:
     before = signal.getsignal(signal.SIGINT)
     run("forecast", "nowhere.nc", "--flops", 1)
     run("--version")
@@ -528,7 +529,7 @@ def test_remedies_are_options(python: str, option: str) -> None:
     assert in_options(python) == option
 
 
-def test_errors_of_the_core_give_options(tmp_path: Path, runs_csv: Path) -> None:
+def test_errors_of_the_core_give_options(run: Run, tmp_path: Path, runs_csv: Path) -> None:
     table = tmp_path / "bad.csv"
     pd.read_csv(runs_csv).assign(loss=lambda runs: runs["loss"].where(runs.index > 0, -1)).to_csv(
         table, index=False
@@ -538,7 +539,7 @@ def test_errors_of_the_core_give_options(tmp_path: Path, runs_csv: Path) -> None
     assert "--column loss=val_loss" in run("fit", table).err
 
 
-def test_help_lists_commands_and_exit_codes() -> None:
+def test_help_lists_commands_and_exit_codes(run: Run) -> None:
     ran = run("--help")
     assert ran.code == 0
     for words in (*COMMANDS, "Exit codes", "did not converge", "bad usage"):
@@ -546,7 +547,7 @@ def test_help_lists_commands_and_exit_codes() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_examples_that_parse(command: str) -> None:
+def test_help_has_examples_that_parse(run: Run, command: str) -> None:
     text = run(command, "--help").out
     examples = [
         line.strip().partition(" > ")[0]
@@ -560,7 +561,7 @@ def test_help_has_examples_that_parse(command: str) -> None:
         app.parse_args(words, print_error=False, exit_on_error=False)
 
 
-def test_help_lists_laws_noises_and_published_sets() -> None:
+def test_help_lists_laws_noises_and_published_sets(run: Run) -> None:
     text = "".join(run("fit", "--help").out.split())
     for name in (*sb.laws.REGISTRY, *sb.noise.REGISTRY):
         assert name in text
@@ -583,7 +584,7 @@ def test_help_imports_nothing_heavy(command: str) -> None:
     assert done.stderr.strip() == ""
 
 
-def test_version() -> None:
+def test_version(run: Run) -> None:
     assert run("--version").out.strip() == sb.__version__
 
 

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import scaling_bayes as sb
-from scaling_bayes.cli import main
 
 QUIET = sb.SamplerSettings(progressbar=False)
 PUBLISHED = sb.laws.Chinchilla.published["besiroglu2024"]
 
 
-def run(*words: object) -> tuple[int, str, str]:
-    """Run a command in this process; return its exit code and what it wrote."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(word) for word in words])
-    return code, out.getvalue(), err.getvalue()
+@pytest.fixture(scope="module")
+def document(run: Callable[..., SimpleNamespace]) -> Callable[..., dict]:
+    """Return a function that runs a command that ends well, and reads the JSON it wrote."""
 
+    def read(*words: object) -> dict:
+        ran = run(*words, "--json")
+        assert ran.code == 0, ran.err
+        return json.loads(ran.out)
 
-def document(*words: object) -> dict:
-    code, out, err = run(*words, "--json")
-    assert code == 0, err
-    return json.loads(out)
+    return read
 
 
 @pytest.fixture(scope="module")
@@ -45,43 +42,43 @@ def runs_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fit_files(runs_csv: Path) -> dict[str, Path]:
+def fit_files(run: Callable[..., SimpleNamespace], runs_csv: Path) -> dict[str, Path]:
     """Return fits of Chinchilla's law alone, and with discrepancy."""
     files = {}
     for name in ("none", "smooth"):
         files[name] = runs_csv.with_name(f"{name}.nc")
-        code, _, err = run("fit", runs_csv, "--discrepancy", name, "--output", files[name])
-        assert code == 0, err
+        ran = run("fit", runs_csv, "--discrepancy", name, "--output", files[name])
+        assert ran.code == 0, ran.err
     return files
 
 
-def test_fit_takes_a_discrepancy(fit_files):
+def test_fit_takes_a_discrepancy(document, fit_files):
     assert sb.load(fit_files["none"]).discrepancy is None
     assert sb.load(fit_files["smooth"]).discrepancy == sb.discrepancy.Smooth()
     parameters = document("summary", fit_files["smooth"])["parameters"]
     assert "tau" in {row["parameter"] for row in parameters}
 
 
-def test_forecasts_beyond_the_runs_say_what_they_allow_for(fit_files):
+def test_forecasts_beyond_the_runs_say_what_they_allow_for(run, fit_files):
     sizes = ("--n-params", "70B", "--tokens", "1.4T")
-    assert "`--discrepancy smooth` at fit" in run("forecast", fit_files["none"], *sizes)[1]
-    shown = " ".join(run("forecast", fit_files["smooth"], *sizes)[1].split())
+    assert "`--discrepancy smooth` at fit" in run("forecast", fit_files["none"], *sizes).out
+    shown = " ".join(run("forecast", fit_files["smooth"], *sizes).out.split())
     assert "allow for the law's own error by smooth discrepancy" in shown
-    shown = " ".join(run("allocate", fit_files["smooth"], "--flops", "1e24")[1].split())
+    shown = " ".join(run("allocate", fit_files["smooth"], "--flops", "1e24").out.split())
     assert "follows the law without its smooth discrepancy" in shown
 
 
-def test_check_gives_the_tables_of_the_python_api(fit_files):
+def test_check_gives_the_tables_of_the_python_api(run, document, fit_files):
     found = document("check", fit_files["none"])
     checked = sb.load(fit_files["none"]).check(seed=1)
     assert found["words"] == list(checked.words)
     assert [row["size"] for row in found["trends"]] == pytest.approx(list(checked.trends["size"]))
-    code, out, _ = run("check", fit_files["none"])
-    assert code == 0
-    assert "replicated runs" in out
+    ran = run("check", fit_files["none"])
+    assert ran.code == 0
+    assert "replicated runs" in ran.out
 
 
-def test_diagnose_names_a_run_off_the_curve(fit_files, tmp_path):
+def test_diagnose_names_a_run_off_the_curve(document, fit_files, tmp_path):
     curve = float(sb.forecast(PUBLISHED, n_params=1e9, tokens=2e10).mean_curve.squeeze())
     table = pd.DataFrame({"n_params": [1e9], "tokens": [2e10], "loss": [1.05 * curve]})
     table.to_csv(tmp_path / "new.csv", index=False)
@@ -92,25 +89,25 @@ def test_diagnose_names_a_run_off_the_curve(fit_files, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
-def test_compare_gives_the_verdict_first(fit_files, runs_csv):
+def test_compare_gives_the_verdict_first(run, document, fit_files, runs_csv):
     files = (fit_files["none"], fit_files["smooth"])
     found = document("compare", *files, "published:besiroglu2024", "--held-out", runs_csv)
     names = {row["source"] for row in found["sources"]}
     assert names == {"chinchilla", "chinchilla with smooth discrepancy", "besiroglu2024"}
     assert all(row["rmse_held_out"] < 0.01 for row in found["sources"])
-    code, out, _ = run("compare", *files)
-    assert code == 0
-    assert out.startswith("- ")
+    ran = run("compare", *files)
+    assert ran.code == 0
+    assert ran.out.startswith("- ")
 
 
-def test_compare_wants_two_sources_that_differ(fit_files):
-    assert "two sources or more" in run("compare", fit_files["none"])[2]
-    code, _, err = run("compare", fit_files["none"], fit_files["none"])
-    assert code == 2
-    assert "given twice" in err
+def test_compare_wants_two_sources_that_differ(run, fit_files):
+    assert "two sources or more" in run("compare", fit_files["none"]).err
+    ran = run("compare", fit_files["none"], fit_files["none"])
+    assert ran.code == 2
+    assert "given twice" in ran.err
 
 
-def test_backtest_gives_the_scores_of_the_python_api(runs_csv, tmp_path):
+def test_backtest_gives_the_scores_of_the_python_api(document, runs_csv, tmp_path):
     words = ("backtest", runs_csv, "--cut", "1e20", "--cut", "1e21", "--directory", tmp_path)
     words = (*words, "--output", tmp_path / "points.csv", "--baseline", "least-squares")
     found = document(*words)
@@ -125,7 +122,7 @@ def test_backtest_gives_the_scores_of_the_python_api(runs_csv, tmp_path):
     assert document(*words) == found
 
 
-def test_backtest_refuses_a_cut_with_nothing_above(runs_csv):
-    code, _, err = run("backtest", runs_csv, "--cut", "1e30", "--baseline", "last-slope")
-    assert code == 2
-    assert "leaves nothing to score" in err
+def test_backtest_refuses_a_cut_with_nothing_above(run, runs_csv):
+    ran = run("backtest", runs_csv, "--cut", "1e30", "--baseline", "last-slope")
+    assert ran.code == 2
+    assert "leaves nothing to score" in ran.err

@@ -20,7 +20,8 @@ far as Kaplan's law, refits are slow and some fail the gate twice.
 
 Ranks (Talts et al. 2018, arXiv:1804.06788) are taken among thinned draws, of every natural and
 noise parameter, of the log likelihood, which sees what no single parameter does (Modrak et al.
-2023, arXiv:2211.02383), and of the mean curve and a new run beyond the sweep.
+2023, arXiv:2211.02383), of the mean curve and a new run beyond the sweep, and of what the size
+that a decision takes there gives up.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import logging
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -46,6 +48,7 @@ PROB = 0.9
 FALSE_ALARM = 0.01
 """Probability with which right posteriors fail one test, over all quantities (Bonferroni)."""
 
+BUDGET = 1e22
 BEYOND = {"n_params": [7e9, 7e10], "tokens": [1.4e11, 1.4e12]}
 """Compute-optimal runs at 6 and 600 times the most compute of the sweeps."""
 
@@ -113,7 +116,23 @@ def truths_and_draws(
             ("new run", new_run, forecast.new_run),
         ):
             quantities[f"{what} at {n_params:.0e}"] = (true.isel(at).item(), drawn.isel(at))
-    return quantities
+    return quantities | {"regret of the choice": regret(fitter, truth, fit)}
+
+
+def regret(fitter: sb.Fitter, truth: xr.Dataset, fit: sb.Fit) -> tuple[float, xr.DataArray]:
+    """Return what the size that is chosen on the fit really gives up, and what its draws say."""
+    n_params = sb.decide(fit, flops=BUDGET, n_candidates=300).choice.n_params
+    true_law = SimpleNamespace(
+        label="truth",
+        law=fitter.law,
+        draws=truth.expand_dims(["chain", "draw"]),
+        flops_per_param_token=6.0,
+    )
+    true, drawn = (
+        sb.allocate(source, flops=BUDGET).loss_given_up(n_params).isel(budget=0)
+        for source in (true_law, fit)
+    )
+    return true.item(), drawn
 
 
 def calibrate(fitter, truths, sizes, simulate, rng) -> Calibration:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import stats
 
 import scaling_bayes as sb
 from scaling_bayes._comparison import log_likelihood
+from scaling_bayes._marginal_likelihood import digest_of
 from scaling_bayes.errors import InputError
 
 
@@ -195,7 +197,7 @@ def backtest(wide, fitter, kaplan_fitter):
 def test_many_runs_tell_chinchilla_inside_and_beyond(both, backtest):
     factors = {
         name: sb.MarginalLikelihood(
-            fit.label, len(fit.runs), value, 0.1, (value,), 0.1, value, value
+            fit.label, len(fit.runs), digest_of(fit), value, 0.1, (value,), 0.1, value, value
         )
         for (name, fit), value in zip(both.items(), (10.0, 30.0), strict=True)
     }
@@ -214,18 +216,34 @@ def test_many_runs_tell_chinchilla_inside_and_beyond(both, backtest):
 
 
 def test_marginal_likelihoods_are_those_of_the_fits(both):
-    def of(label, n_runs):
-        return sb.MarginalLikelihood(label, n_runs, 1.0, 0.1, (1.0,), 0.1, 1.0, 1.0)
+    def of(fit):
+        label, n_runs = fit.label, len(fit.runs)
+        return sb.MarginalLikelihood(label, n_runs, digest_of(fit), 1.0, 0.1, (1.0,), 0.1, 1.0, 1.0)
 
+    kaplan = both["kaplan"]
+    other_priors = sb.laws.Kaplan(priors={"alpha_N": sb.Prior("LogNormal", mu=-3, sigma=1)})
+    fewer = sb.Runs(kaplan.runs.frame[:40])
     for given, message in (
-        ({"other": of("kaplan", 150)}, "no fit of that name"),
-        ({"kaplan": of("kaplan", 40)}, "that of kaplan on 40 runs"),
-        ({"kaplan": of("chinchilla", 150)}, "that of chinchilla on 150 runs"),
+        ({"other": of(kaplan)}, "no fit of that name"),
+        ({"kaplan": of(replace(kaplan, runs=fewer))}, "that of kaplan on 40 runs"),
+        ({"kaplan": of(both["chinchilla"])}, "that of chinchilla on 150 runs"),
+        ({"kaplan": of(replace(kaplan, law=other_priors))}, "they differ in law, noise, priors"),
+        ({"kaplan": of(replace(kaplan, noise=sb.noise.Normal()))}, "they differ in law, noise"),
         ({"kaplan": 3.0}, "is a float"),
         ({}, "give marginal_likelihoods by the names"),
     ):
         with pytest.raises(InputError, match=message):
             sb.compare(both, marginal_likelihoods=given)
+
+
+def test_a_marginal_likelihood_of_the_law_alone_is_not_that_with_discrepancy(both):
+    alone = both["kaplan"]
+    found = sb.MarginalLikelihood(
+        alone.label, 150, digest_of(alone), 1.0, 0.1, (1.0,), 0.1, 1.0, 1.0
+    )
+    with_error = {"kaplan": replace(alone, discrepancy=sb.discrepancy.Smooth())}
+    with pytest.raises(InputError, match="the fit is of kaplan with smooth discrepancy"):
+        sb.compare(with_error, marginal_likelihoods={"kaplan": found})
 
 
 def test_a_backtest_has_a_law_by_the_name_of_every_fit(both, backtest):

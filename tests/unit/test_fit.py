@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import arviz_base
 import arviz_stats
 import numpy as np
@@ -159,6 +161,11 @@ def test_it_prints_law_noise_runs_and_diagnostics(fit):
     assert text.startswith("Fit of chinchilla with student-t noise to 40 runs (DataFrame): ")
     assert "4000 draws, largest R-hat 1.0" in text
     assert fit.label == "chinchilla"
+
+
+def test_its_label_tells_a_law_with_discrepancy_from_the_law_alone(fit):
+    with_error = replace(fit, discrepancy=sb.discrepancy.Smooth())
+    assert with_error.label == "chinchilla with smooth discrepancy"
 
 
 def test_noise_can_be_chosen(runs, quiet):

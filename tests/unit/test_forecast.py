@@ -170,6 +170,13 @@ def test_no_points_or_points_of_two_dimensions_are_refused(fit, values):
         fit.forecast(n_params=values, tokens=1e10)
 
 
+def test_a_source_that_knows_of_no_discrepancy_forecasts(fit):
+    names = ("label", "law", "draws", "noise", "noise_draws", "flops_per_param_token")
+    bare = SimpleNamespace(**{name: getattr(fit, name) for name in names})
+    forecast = sb.forecast(bare, n_params=N, tokens=D, seed=1)
+    assert forecast.new_run.equals(fit.forecast(n_params=N, tokens=D, seed=1).new_run)
+
+
 def test_rows_that_are_means_of_runs_are_forecast_as_such(fit, simulate):
     frame = simulate(30, seed=4).frame
     single = fit.forecast(sb.read_runs(frame), seed=1).interval()

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import scaling_bayes as sb
-from scaling_bayes._marginal_likelihood import bayes_factors
+from scaling_bayes._marginal_likelihood import bayes_factors, digest_of
 from scaling_bayes.errors import InputError
 
 SIGMA = sb.Prior("LogNormal", mu=log(0.02), sigma=0.5)
@@ -79,7 +79,29 @@ def test_smc_comes_close(found):
 
 def test_the_text_holds_the_figures(found):
     assert f"{found.log_marginal_likelihood:.2f}" in repr(found)
-    assert f"priors 2 times as wide: {found.wider:.2f}" in repr(found)
+    assert f"the law's priors 2 times as wide: {found.wider:.2f}" in repr(found)
+
+
+def test_the_digest_tells_fits_apart_by_law_noise_priors_and_runs(fit, found, runs):
+    frame = runs.frame.copy()
+    frame.loc[3, "loss"] *= 1 + 1e-15
+    law = sb.laws.PurePowerLaw("flops", priors={"alpha_C": sb.Prior("LogNormal", mu=-2, sigma=1)})
+    fits = [
+        fit,
+        dataclasses.replace(fit, law=law),
+        dataclasses.replace(fit, noise=sb.noise.Normal()),
+        dataclasses.replace(fit, runs=sb.Runs(frame)),
+        dataclasses.replace(fit, runs=sb.Runs(runs.frame[1:])),
+        dataclasses.replace(fit, discrepancy=sb.discrepancy.Smooth()),
+    ]
+    assert len({digest_of(each) for each in fits}) == len(fits)
+    same = dataclasses.replace(fit, law=sb.laws.PurePowerLaw("flops"), runs=sb.Runs(runs.frame))
+    assert digest_of(same) == found.digest
+
+
+def test_a_fit_with_discrepancy_is_refused(fit):
+    with pytest.raises(InputError, match=r"power-c.* with smooth discrepancy.*backtest=\.\.\."):
+        sb.marginal_likelihood(dataclasses.replace(fit, discrepancy=sb.discrepancy.Smooth()))
 
 
 def test_priors_whose_spread_cannot_be_scaled_are_named(fit):
@@ -110,8 +132,10 @@ def test_a_fit_is_needed():
         sb.marginal_likelihood(sb.laws.Chinchilla())
 
 
-def ml(value, wider, narrower, *, mc_se=0.3):
-    return sb.MarginalLikelihood("a", 10, value, mc_se, (value,), 0.1, wider, narrower)
+def ml(value, wider, narrower, *, mc_se=0.3, pareto_k=0.1, notes=()):
+    return sb.MarginalLikelihood(
+        "a", 10, "digest", value, mc_se, (value,), pareto_k, wider, narrower, notes
+    )
 
 
 def test_bayes_factors_range_over_the_priors_of_both_laws():
@@ -121,7 +145,21 @@ def test_bayes_factors_range_over_the_priors_of_both_laws():
     assert row["log_bayes_factor"] == -2
     assert row["log_bayes_factor_se"] == pytest.approx(0.5)
     assert (row["log_bayes_factor_lower"], row["log_bayes_factor_upper"]) == (2 - 6, 4 - 3)
-    assert table.loc["a", table.columns[2:]].tolist() == [0, 0, 0, 0]
+    assert table.loc["a"].filter(like="bayes_factor").tolist() == [0, 0, 0, 0]
+
+
+def test_what_limits_a_figure_is_in_the_table():
+    notes = ("importance weights cannot be trusted",)
+    table = bayes_factors(
+        {"a": ml(5, 3, 6), "b": ml(3, 2, 4, pareto_k=0.72, notes=notes), "c": ml(1, 0, 2)}
+    )
+    assert table["pareto_k"].tolist() == [0.1, 0.72, 0.1]
+    assert table["trusted"].tolist() == [True, False, True]
+    assert table["has_notes"].tolist() == [False, True, False]
+
+
+def test_a_pareto_k_that_is_not_known_is_not_trusted():
+    assert not ml(5, 3, 6, pareto_k=np.nan).trusted
 
 
 def test_an_unknown_sensitivity_stays_unknown():

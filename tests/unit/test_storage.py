@@ -12,6 +12,7 @@ import xarray as xr
 import scaling_bayes as sb
 from scaling_bayes import _storage
 from scaling_bayes._fit import COORDINATES_KEY
+from scaling_bayes.discrepancy import Smooth
 from scaling_bayes.errors import FileFormatError, InputError
 
 EXACT = {"check_exact": True, "check_column_type": False}
@@ -177,6 +178,36 @@ def test_another_law_than_the_stored_one_is_refused(stored):
         sb.load(stored, law=sb.laws.Kaplan())
     with pytest.raises(FileFormatError, match=r"holds a fit with noise 'student-t'.*'normal'"):
         sb.load(stored, noise=sb.noise.Normal())
+
+
+def test_a_default_prior_of_before_comes_from_the_file(fit, tmp_path):
+    before = sb.noise.StudentT(priors={"nu": sb.Prior("Gamma", alpha=2.0, beta=0.1)})
+    path = described(fit, noise=before).save(tmp_path / "before.nc")
+    assert sb.load(path).noise == before
+    with pytest.raises(FileFormatError, match=r"nu ~ Gamma.*the noise given .*nu ~ Truncated"):
+        sb.load(path, noise=sb.noise.StudentT())
+
+
+def test_only_a_fit_with_discrepancy_has_a_format_that_older_versions_refuse(fit, stored, tmp_path):
+    plain = opened(stored).attrs
+    assert plain[_storage.FORMAT_KEY] == 1
+    assert "discrepancy" not in plain
+    path = described(fit, discrepancy=Smooth()).save(tmp_path / "smooth.nc")
+    assert opened(path).attrs[_storage.FORMAT_KEY] == 2
+    assert sb.load(path).discrepancy == Smooth()
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_components", 10), ("lengths", [1.0, 2.0])])
+def test_a_discrepancy_made_of_other_components_is_refused(fit, tmp_path, monkeypatch, name, value):
+    path = described(fit, discrepancy=Smooth()).save(tmp_path / "smooth.nc")
+    stored = json.loads(opened(path).attrs["discrepancy"])[name]
+    monkeypatch.setattr(Smooth, name, value)
+    for given in (None, Smooth()):
+        with pytest.raises(FileFormatError) as refused:
+            sb.load(path, discrepancy=given)
+        shown, today = str(refused.value).split(";")
+        assert f"{name} {stored}" in shown
+        assert f"{name} {value}" in today
 
 
 @pytest.mark.parametrize("number", [0, 99, "new"])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_bayes.errors import UnitError
-from scaling_bayes.units import PF_DAY, format_quantity, parse_quantity
+from scaling_bayes.units import PF_DAY, format_money, format_quantity, parse_money, parse_quantity
 
 KINDS = ("n_params", "tokens", "flops")
 
@@ -127,3 +127,56 @@ def test_any_text_is_a_positive_number_or_a_unit_error(text, kind):
     except UnitError:
         return
     assert 0 < value < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "number", "shown"),
+    [
+        ("989 TFLOP/s", "flop_rate", 9.89e14, "989 TFLOP/s"),
+        ("1 petaflops per second", "flop_rate", 1e15, "1e+03 TFLOP/s"),
+        ("1.5M GPU-hours", "gpu_hours", 1.5e6, "1.5M GPU-hours"),
+        ("300 gpu h", "gpu_hours", 300.0, "300 GPU-hours"),
+        ("30 days", "duration", 30 * 86400.0, "30 days"),
+        ("12h", "duration", 12 * 3600.0, "0.5 days"),
+        ("2 weeks", "duration", 14 * 86400.0, "14 days"),
+        (60, "duration", 60.0, "0.000694 days"),
+    ],
+)
+def test_hardware_and_time(text, kind, number, shown):
+    assert parse_quantity(text, kind=kind) == pytest.approx(number)
+    assert format_quantity(number, kind=kind) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "match"),
+    [
+        ("989 TFLOPs", "flop_rate", "'TFLOPs', which is not one of FLOP/s"),
+        ("3 GPUs", "gpu_hours", "does not make a number of GPU-hours"),
+        ("3 months", "duration", "'months', which is not one of time"),
+        ("-3 days", "duration", "is negative"),
+    ],
+)
+def test_wrong_units_of_hardware_and_time(text, kind, match):
+    with pytest.raises(UnitError, match=match):
+        parse_quantity(text, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "currency", "shown"),
+    [
+        ("$2M", 2e6, "USD", "2M USD"),
+        ("2.5 USD", 2.5, "USD", "2.5 USD"),
+        ("\u20ac300k", 3e5, "EUR", "300K EUR"),
+        ("1.5 million usd", 1.5e6, "USD", "1.5M USD"),
+        (2e6, 2e6, "", "2M"),
+    ],
+)
+def test_money(text, amount, currency, shown):
+    assert parse_money(text) == (amount, currency)
+    assert format_money(amount, currency) == shown
+
+
+@pytest.mark.parametrize("text", ["$-2", 0, "abc", "$2 EUR", "2 GPU-hours", True, None, "nan"])
+def test_what_is_no_money(text):
+    with pytest.raises(UnitError, match="money = "):
+        parse_money(text)

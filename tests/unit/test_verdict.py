@@ -43,7 +43,7 @@ def future(
     )
 
 
-def factors(factor, lower, upper, *, se=0.1):
+def factors(factor, lower, upper, *, se=0.1, pareto_k=(0.1, 0.1)):
     """Return a table in which the log Bayes factor of a over b has that range."""
     return pd.DataFrame(
         {
@@ -51,6 +51,8 @@ def factors(factor, lower, upper, *, se=0.1):
             "log_bayes_factor_se": [0.0, se],
             "log_bayes_factor_lower": [0.0, -upper],
             "log_bayes_factor_upper": [0.0, -lower],
+            "pareto_k": pareto_k,
+            "trusted": [k <= 0.7 for k in pareto_k],
         },
         index=["a", "b"],
     )
@@ -115,6 +117,13 @@ def test_larger_runs_overrule_the_inside():
     assert "Stacking gives most weight to a inside the range (0.90) and to b" in words
 
 
+@pytest.mark.parametrize("bad_k", [(0.12, 0.0), (0.0, 0.05)])
+def test_an_unreliable_leave_one_out_claims_nothing_by_stacking(bad_k):
+    words = " ".join(in_words(evidence(bad_k=bad_k), 240, future=future(names=("b", "a"))))
+    assert "Leave-one-out is not reliable" in words
+    assert "Stacking gives" not in words
+
+
 def test_larger_runs_that_do_not_confirm():
     words = " ".join(in_words(evidence(), 240, future=future(-3, 6, names=("b", "a"))))
     assert "The larger runs cannot tell b from a (elpd difference 3.0 ± 6.0)." in words
@@ -150,13 +159,25 @@ def test_limits_of_a_backtest_are_named():
         (factors(2, 1.5, 2.5), "there is positive evidence whichever the width"),
         (factors(2, 0.5, 2.5), "not worth more than a bare mention"),
         (factors(0.1, 0.05, 0.2), "no evidence beyond the Monte Carlo error"),
-        (factors(2, -1, 5), "depends on the priors (log Bayes factor 2.0 ± 0.1; -1.0 to 5.0"),
-        (factors(4, np.nan, np.nan), "how far that depends on the priors is not known"),
+        (factors(2, -1, 5), "depends on the law's priors (log Bayes factor 2.0 ± 0.1; -1.0 to 5.0"),
+        (factors(4, np.nan, np.nan), "how far that depends on the law's priors is not known"),
     ],
 )
 def test_bayes_factors_are_graded_at_their_lowest(table, expected):
     words = in_words(evidence(-1, 2), 240, bayes_factor=table)
     assert expected in words[-1]
+
+
+@pytest.mark.parametrize("table", [(200, 190, 210), (2, -1, 5), (4, np.nan, np.nan)])
+@pytest.mark.parametrize(
+    ("pareto_k", "shown"), [((0.1, 0.85), "0.85 of b"), ((0.9, np.nan), "0.90 of a, nan of b")]
+)
+def test_bayes_factors_from_weights_that_cannot_be_trusted_are_not_graded(table, pareto_k, shown):
+    words = in_words(evidence(-1, 2), 240, bayes_factor=factors(*table, pareto_k=pareto_k))
+    assert words[-1] == (
+        "For a against b evidence cannot be graded: the importance weights cannot be trusted "
+        f"(Pareto k {shown})."
+    )
 
 
 def test_runs_held_out():

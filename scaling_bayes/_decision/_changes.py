@@ -1,0 +1,134 @@
+"""What would change a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scaling_bayes._decision import rules
+from scaling_bayes._decision._losses import flat_parameters
+from scaling_bayes._decision._place import best_place
+from scaling_bayes._mixture import Mixture
+from scaling_bayes.errors import ScalingBayesError
+from scaling_bayes.units import format_quantity
+
+if TYPE_CHECKING:
+    from scaling_bayes._decision._decide import Decision
+
+_FACTORS = (0.5, 2.0)
+_FIFTH = 0.2
+_N_PARAMETERS = 3
+"""Parameters shown: those on which the optimum depends most."""
+
+
+def changes(decision: Decision) -> pd.DataFrame:
+    """Return what would change a choice; see `Decision.what_would_change_it`."""
+    rows = [
+        *_budgets(decision),
+        *_limits(decision),
+        *_parameters(decision),
+        *_laws(decision),
+        *_rules(decision),
+    ]
+    table = pd.DataFrame(rows, columns=["kind", "change", "n_params", "tokens", "gain"])
+    table.insert(4, "times", table["n_params"] / decision.choice.n_params)
+    return table
+
+
+Row = tuple[str, str, float, float, float]
+
+
+def _budgets(decision: Decision) -> Iterator[Row]:
+    for factor in _FACTORS:
+        yield from _decided(
+            decision, "budget", f"{factor:g} times the budget", budget=factor * decision.budget
+        )
+
+
+def _limits(decision: Decision) -> Iterator[Row]:
+    limits = decision.problem.limits
+    for name in decision.binding:
+        factor = 0.5 if name == "least_n_params" else 2.0
+        relaxed = replace(limits, **{name: limits.of(name, np.nan) * factor})
+        words = f"{relaxed.in_words(name)} instead of {limits.in_words(name)}"
+        yield from _decided(decision, "limit", words, limits=relaxed)
+
+
+def _decided(decision: Decision, kind: str, words: str, **changed: object) -> Iterator[Row]:
+    """Yield the choice with another budget or other limits; nothing where there is none."""
+    from scaling_bayes._decision._decide import decision_on
+
+    budget = changed.pop("budget", decision.budget)
+    problem = replace(decision.problem, **changed)  # type: ignore[arg-type]
+    try:
+        other = decision_on(problem, _within(decision), budget)  # type: ignore[arg-type]
+    except ScalingBayesError:
+        return
+    gain = float(decision.expected_loss - other.expected_loss)
+    yield kind, words, other.choice.n_params, other.choice.tokens, gain
+
+
+def _within(decision: Decision) -> rules.Rule:
+    """Return the rule that chooses within a budget, where the decision's own chooses that."""
+    rule = decision.rule
+    return rules.MeetTarget(rule.loss) if isinstance(rule, rules.Cheapest) else rule
+
+
+def _parameters(decision: Decision) -> Iterator[Row]:
+    """Yield the choice where the parameters that it depends on most are low, and high."""
+    source = decision.problem.source
+    if isinstance(source, Mixture) or decision.loss.size < 1 / _FIFTH:
+        return
+    best = np.log(decision.options.n_params[decision.options.mean_curve.argmin(axis=0)])
+    draws = {name: values.ravel() for name, values in vars(flat_parameters(source)).items()}
+    order = {name: _rank_correlation(values, best) for name, values in draws.items()}
+    for name in sorted(order, key=lambda each: -abs(order[each]))[:_N_PARAMETERS]:
+        low, high = np.quantile(draws[name], [_FIFTH, 1 - _FIFTH])
+        for words, some in (("low", draws[name] <= low), ("high", draws[name] >= high)):
+            at = best_place(decision.options.only(some), _within(decision))
+            values = draws[name][some]
+            tokens = decision.problem.tokens(np.array([at.n_params]), decision.budget)[0]
+            yield (
+                "parameter",
+                f"{name} {words} ({values.min():.4g} to {values.max():.4g})",
+                at.n_params,
+                float(tokens),
+                np.nan,
+            )
+
+
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    from scipy.stats import spearmanr
+
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(spearmanr(a, b).statistic)
+
+
+def _laws(decision: Decision) -> Iterator[Row]:
+    member = decision.options.member
+    if member is None or isinstance(decision.rule, rules.MinimaxRegret):
+        return
+    for name in np.unique(member):
+        at = best_place(decision.options.only(member == name), _within(decision))
+        tokens = decision.problem.tokens(np.array([at.n_params]), decision.budget)[0]
+        yield "law", f"{name} alone", at.n_params, float(tokens), np.nan
+
+
+def _rules(decision: Decision) -> Iterator[Row]:
+    for name, row in decision.alternatives().iterrows():
+        if str(name).startswith("by "):
+            yield "rule", str(name).removeprefix("by "), row["n_params"], row["tokens"], np.nan
+
+
+def in_words(table: pd.DataFrame, n_params: float) -> list[str]:
+    """Return a table of changes in sentences."""
+    return [
+        f"{row['change']}: N {format_quantity(row['n_params'], kind='n_params')} "
+        f"({row['times']:.2f} times {format_quantity(n_params, kind='n_params')})"
+        for _, row in table.iterrows()
+    ]

@@ -1,0 +1,165 @@
+"""Draws of the loss at many points at once, as arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from scaling_bayes._decision._repetition import Repetition, effective, warranted_n_params
+from scaling_bayes._draws import LawDraws, discrepancy_of
+from scaling_bayes._mixture import Source, mix
+from scaling_bayes._optimum import optimal_n_params
+from scaling_bayes.errors import InputError
+from scaling_bayes.units import SIZES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Shift = Callable[[LawDraws, "xr.Dataset", np.random.Generator], np.ndarray]
+"""How the discrepancy is drawn at points: an array of shape (point, draw)."""
+
+BLOCK = 64
+"""Points that one thread works on at a time: their draws stay in its cache."""
+
+_KNOTS = 40
+"""Points of a curve at which a discrepancy is drawn; a cubic spline joins them."""
+
+
+def over_blocks(n: int, work: Callable[[slice], None]) -> None:
+    """Do some work on blocks of n rows, on all cores."""
+    blocks = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(work, blocks):
+            pass
+
+
+def mean_losses(
+    source: Source,
+    points: xr.Dataset,
+    *,
+    seed: int,
+    shift_of: Shift,
+    unique_tokens: float | None = None,
+    repetition: Repetition | None = None,
+) -> xr.DataArray:
+    """Return draws of the mean curve at points, discrepancy included.
+
+    Parameters
+    ----------
+    source : Fit, PublishedLaw or Average
+        Whose draws.
+    points : Dataset
+        ``n_params``, ``tokens`` and ``flops`` with dim ``point``.
+    seed : int
+        Source of the discrepancy and of what repeated data are worth: the same for every member
+        of an average.
+    shift_of : callable
+        How the discrepancy is drawn: `joint_shift` or `shift_along`.
+    unique_tokens : float, optional
+        Tokens that there are; without it none repeats.
+    repetition : Repetition, optional
+        What repeated tokens are worth; by default as published.
+
+    Returns
+    -------
+    DataArray
+        Nats per token, with dims point, chain and draw, and for an average the coordinate
+        ``member``.
+    """
+    import xarray as xr
+
+    def of_law(one: LawDraws) -> xr.DataArray:
+        rng = np.random.default_rng(seed)
+        p = flat_parameters(one)
+        n_params, tokens, flops = (points[name].to_numpy()[:, None] for name in SIZES)
+        if unique_tokens is not None:
+            n_params, tokens = _worth(
+                one, n_params, tokens, unique_tokens, repetition or Repetition(), rng
+            )
+        loss = np.empty((points.sizes["point"], n_draws(one)))
+
+        def work(rows: slice) -> None:
+            x = SimpleNamespace(
+                **{
+                    name: values[rows]
+                    for name, values in zip(SIZES, (n_params, tokens, flops), strict=True)
+                }
+            )
+            loss[rows] = one.law.loss(p, x)
+
+        over_blocks(len(loss), work)
+        if discrepancy_of(one) is not None:
+            loss *= np.exp(shift_of(one, points, rng))
+        shape = [one.draws.sizes[dim] for dim in ("chain", "draw")]
+        return xr.DataArray(loss.reshape(-1, *shape), dims=("point", "chain", "draw"))
+
+    return mix(source, of_law).transpose("point", "chain", "draw")
+
+
+def flat_parameters(source: LawDraws) -> SimpleNamespace:
+    """Return the parameters of a law as arrays of shape (1, draw)."""
+    foreign = [name for name in source.law.covariates if name not in SIZES]
+    if foreign:
+        raise InputError(
+            f"{source.law.name} reads {' and '.join(foreign)}, which a budget does not determine. "
+            f"Decisions need a law of {', '.join(SIZES)}."
+        )
+    ordered = source.draws.transpose("chain", "draw")
+    return SimpleNamespace(
+        **{str(name): values.to_numpy().reshape(1, -1) for name, values in ordered.items()}
+    )
+
+
+def n_draws(source: LawDraws) -> int:
+    """Return how many draws a law has, over all chains."""
+    return int(np.prod([source.draws.sizes[dim] for dim in ("chain", "draw")]))
+
+
+def joint_shift(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) -> np.ndarray:
+    """Return draws of the discrepancy, joint over all points, of shape (point, draw)."""
+    draws = discrepancy_of(source)
+    assert draws is not None
+    shift = draws.sample(points, rng).transpose("point", "chain", "draw").to_numpy()
+    return shift.reshape(len(shift), -1)
+
+
+def shift_along(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) -> np.ndarray:
+    """Return draws of the discrepancy along a curve of points in order of N: smooth in log N."""
+    log_n = np.log(points["n_params"].to_numpy())
+    if len(log_n) <= _KNOTS:
+        return joint_shift(source, points, rng)
+    evenly = np.linspace(log_n[0], log_n[-1], _KNOTS)
+    knots = np.unique(np.searchsorted(log_n, evenly).clip(0, len(log_n) - 1))
+    at_knots = joint_shift(source, points.isel(point=knots), rng)
+    along: np.ndarray = CubicSpline(log_n[knots], at_knots)(log_n)
+    return along
+
+
+def _worth(
+    source: LawDraws,
+    n_params: np.ndarray,
+    tokens: np.ndarray,
+    unique_tokens: float,
+    repetition: Repetition,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return effective model sizes and tokens, of shape (point, draw)."""
+    import xarray as xr
+
+    lasts_d, lasts_n = repetition.draws(n_draws(source), rng)
+    k = source.flops_per_param_token
+
+    def optimal(flops: np.ndarray) -> np.ndarray:
+        best = optimal_n_params(source, xr.DataArray(flops, dims="budget"))
+        return best.transpose("budget", "chain", "draw").to_numpy().reshape(len(flops), -1)
+
+    unique = np.minimum(tokens, unique_tokens)
+    decayed = effective(n_params, warranted_n_params(optimal, unique.ravel(), k), lasts_n)
+    fresh = effective(n_params, warranted_n_params(optimal, tokens.ravel(), k), lasts_n)
+    return n_params * decayed / fresh, effective(tokens, unique, lasts_d)

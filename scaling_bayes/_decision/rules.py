@@ -1,0 +1,304 @@
+"""Rules of decision: what makes one choice better than another when the loss is uncertain."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from scaling_bayes._decision._losses import over_blocks
+from scaling_bayes.errors import InputError
+
+if TYPE_CHECKING:
+    from scaling_bayes._decision._problem import Options, Problem
+
+__all__ = [
+    "REGISTRY",
+    "CVaR",
+    "Cheapest",
+    "ExpectedLoss",
+    "MeetTarget",
+    "MinimaxRegret",
+    "Quantile",
+    "Rule",
+]
+
+MOST_FLOPS = 1e32
+"""Where the search for the cheapest budget starts if none is given."""
+
+_STEP, _BISECTIONS = 100.0, 24
+_CANDIDATES = 200
+
+
+class Rule(ABC):
+    """What makes one choice better than another.
+
+    A rule of your own has one method, `scores`, and words for what it does.
+    """
+
+    words: str
+    """What the rule does, after "the choice with"."""
+
+    @abstractmethod
+    def scores(self, options: Options) -> np.ndarray:
+        """Return a score for each option, the lower the better, of shape (point,).
+
+        Parameters
+        ----------
+        options : Options
+            ``options.loss`` and ``options.regret`` hold draws of shape (point, draw), in nats per
+            token.
+        """
+
+    def suits(self, options: Options) -> bool:
+        """Return whether the rule can judge these options."""
+        return True
+
+    def budget(self, problem: Problem, budget: float | None) -> float:
+        """Return the budget to spend, in FLOPs: all of it, for most rules.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if budget is None:
+            raise InputError("give the budget: flops, gpu_hours or money.")
+        return budget
+
+
+@dataclass(frozen=True)
+class ExpectedLoss(Rule):
+    """The smallest expected loss, which is also the smallest expected regret."""
+
+    words = "the smallest expected loss"
+
+    def scores(self, options: Options) -> np.ndarray:
+        """Return expected losses; see `Rule.scores`."""
+        expected: np.ndarray = options.loss.mean(axis=1)
+        return expected
+
+
+@dataclass(frozen=True)
+class Quantile(Rule):
+    """The smallest loss that is kept with some probability.
+
+    Parameters
+    ----------
+    prob : float
+        That probability.
+    """
+
+    prob: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check_prob(self.prob)
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        """What the rule does."""
+        return f"the smallest loss that is kept with probability {self.prob:g}"
+
+    def scores(self, options: Options) -> np.ndarray:
+        """Return quantiles of the loss; see `Rule.scores`."""
+        loss, scores = options.loss, np.empty(len(options.n_params))
+
+        def work(rows: slice) -> None:
+            scores[rows] = np.quantile(loss[rows], self.prob, axis=1, method="inverted_cdf")
+
+        over_blocks(len(scores), work)
+        return scores
+
+
+@dataclass(frozen=True)
+class MeetTarget(Rule):
+    """The highest probability that the loss is at or below a target.
+
+    Among choices with the same probability, that with the smallest expected loss is taken.
+
+    Parameters
+    ----------
+    loss : float
+        The target, in nats per token.
+    """
+
+    loss: float
+
+    def __post_init__(self) -> None:
+        _check_target(self.loss)
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        """What the rule does."""
+        return f"the highest probability of a loss of at most {self.loss:g}"
+
+    def scores(self, options: Options) -> np.ndarray:
+        """Return the probabilities of missing the target; see `Rule.scores`."""
+        missed: np.ndarray = (options.loss > self.loss).mean(axis=1)
+        return missed
+
+
+@dataclass(frozen=True)
+class CVaR(Rule):
+    """The smallest conditional value at risk: the mean over the worst draws.
+
+    (Rockafellar & Uryasev 2000.) The worst are those above the quantile `prob`: the
+    ceil((1 - prob) n) largest of n draws.
+
+    Parameters
+    ----------
+    prob : float
+        Where the worst draws begin.
+    of : {"loss", "regret"}
+        What is averaged over them.
+    """
+
+    prob: float = 0.9
+    of: Literal["loss", "regret"] = "loss"
+
+    def __post_init__(self) -> None:
+        _check_prob(self.prob)
+        if self.of not in ("loss", "regret"):
+            raise InputError(f"of is {self.of!r}; take 'loss' or 'regret'.")
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        """What the rule does."""
+        return f"the smallest mean {self.of} in the worst {1 - self.prob:.3g} of draws"
+
+    def scores(self, options: Options) -> np.ndarray:
+        """Return means over the worst draws; see `Rule.scores`."""
+        values = options.loss if self.of == "loss" else options.regret
+        n = values.shape[1]
+        # Rounded first: (1 - 0.9) * 1000 is a little more than 100.
+        worst = max(1, int(np.ceil(round((1 - self.prob) * n, 6))))
+        scores = np.empty(len(values))
+
+        def work(rows: slice) -> None:
+            tail = np.partition(values[rows], n - worst, axis=1)[:, n - worst :]
+            scores[rows] = tail.mean(axis=1)
+
+        over_blocks(len(values), work)
+        return scores
+
+
+@dataclass(frozen=True)
+class MinimaxRegret(Rule):
+    """The smallest largest regret over laws: the choice that no law finds very bad.
+
+    For each law of an average, the regret of a choice is its expected loss by that law above the
+    smallest by it (Savage 1951). The laws' weights do not count.
+    """
+
+    words = "the smallest regret under the law that finds it worst"
+
+    def suits(self, options: Options) -> bool:
+        """Return whether there are several laws."""
+        return options.member is not None
+
+    def scores(self, options: Options) -> np.ndarray:
+        """Return largest expected regrets over laws; see `Rule.scores`."""
+        member = options.member
+        if member is None:
+            raise InputError(
+                "minimax regret is over several laws; give sb.average({...}) of them. For one law "
+                "take sb.rules.CVaR(of='regret')."
+            )
+        regrets = []
+        for name in np.unique(member):
+            expected = options.mean_curve[:, member == name].mean(axis=1)
+            regrets.append(expected - expected.min())
+        largest: np.ndarray = np.max(regrets, axis=0)
+        return largest
+
+
+@dataclass(frozen=True)
+class Cheapest(Rule):
+    """The smallest budget that meets a target with some probability.
+
+    Parameters
+    ----------
+    loss : float
+        The target, in nats per token.
+    prob : float
+        The probability to meet it with.
+    """
+
+    loss: float
+    prob: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check_prob(self.prob)
+        _check_target(self.loss)
+
+    @property
+    def words(self) -> str:  # type: ignore[override]
+        """What the rule does."""
+        return (
+            f"the smallest budget that keeps the loss at or below {self.loss:g} with probability "
+            f"{self.prob:g}"
+        )
+
+    def scores(self, options: Options) -> np.ndarray:
+        """Return the probabilities of missing the target; see `Rule.scores`."""
+        return MeetTarget(self.loss).scores(options)
+
+    def budget(self, problem: Problem, budget: float | None) -> float:
+        """Return the smallest budget that does, by bisection; at most the one that is given.
+
+        Raises
+        ------
+        InputError
+            If the budget given, or 1e40 FLOPs, is too small.
+        """
+        most = MOST_FLOPS if budget is None else budget
+        coarse = replace(problem, n_candidates=_CANDIDATES)
+        best = self._probability(coarse, most)
+        if best < self.prob:
+            raise InputError(
+                f"with {most:.3g} FLOPs a loss of at most {self.loss:g} is met with probability "
+                f"{best:.3g} at best, not {self.prob:g}. Give a larger budget, a higher target or "
+                "a smaller probability."
+            )
+        enough = most
+        while self._probability(coarse, too_little := enough / _STEP) >= self.prob:
+            enough = too_little
+        low, high = np.log(too_little), np.log(enough)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            if self._probability(coarse, float(np.exp(middle))) >= self.prob:
+                high = middle
+            else:
+                low = middle
+        return float(np.exp(high))
+
+    def _probability(self, problem: Problem, budget: float) -> float:
+        try:
+            options = problem.options(budget)
+        except InputError:
+            return 0.0
+        return 1 - float(self.scores(options).min())
+
+
+REGISTRY: dict[str, Callable[[], Rule]] = {
+    "expected_loss": ExpectedLoss,
+    "quantile": Quantile,
+    "cvar": CVaR,
+    "cvar_regret": partial(CVaR, of="regret"),
+    "minimax_regret": MinimaxRegret,
+}
+"""Rules that need nothing said, by name."""
+
+
+def _check_prob(prob: float) -> None:
+    if not 0 < prob < 1:
+        raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
+
+
+def _check_target(loss: float) -> None:
+    if not (isinstance(loss, int | float | np.number) and np.isfinite(loss) and loss > 0):
+        raise InputError(f"the target loss is {loss!r}; give a positive number of nats per token.")

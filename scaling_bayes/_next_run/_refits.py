@@ -1,0 +1,91 @@
+"""Refits to simulated outcomes, where the weights of the draws fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from scaling_bayes._decision import Decision
+from scaling_bayes._fit import COORDINATES_KEY, Fit
+from scaling_bayes._fitter import Fitter
+from scaling_bayes._next_run._candidates import WEIGHT
+from scaling_bayes._next_run._simulation import Simulation, expected_losses
+from scaling_bayes._sampling import SamplerSettings
+from scaling_bayes.errors import ScalingBayesError
+from scaling_bayes.units import SIZES
+
+
+@dataclass(frozen=True, eq=False)
+class Refits:
+    """Fits of a decision's law to its runs and one more, whose loss was simulated.
+
+    Attributes
+    ----------
+    decision : Decision
+        The decision.
+    source : Fit
+        What it follows from.
+    fitter : Fitter
+        Of the same law, noise and discrepancy.
+    """
+
+    decision: Decision
+    source: Fit
+    fitter: Fitter
+
+    def gains(
+        self, simulation: Simulation, candidate: int, sizes: pd.Series, outcomes: np.ndarray
+    ) -> np.ndarray:
+        """Return what some outcomes of a candidate gain, by refits that succeed.
+
+        Parameters
+        ----------
+        simulation : Simulation
+            What the outcomes are from.
+        candidate : int
+            Its row.
+        sizes : Series
+            ``n_params``, ``tokens``, ``flops`` and ``weight`` of the candidate.
+        outcomes : ndarray, shape (refit,)
+            Which outcomes.
+
+        Returns
+        -------
+        ndarray, shape (success,)
+            Nats per token of expected loss.
+        """
+        losses = np.exp(simulation.outcomes(candidate)[outcomes])
+        found = []
+        for outcome, loss in zip(outcomes, losses, strict=True):
+            try:
+                expected = self._expected(simulation, sizes, float(loss), int(outcome))
+            except ScalingBayesError:
+                continue
+            found.append(expected[simulation.choice] - expected.min())
+        return np.array(found)
+
+    def _expected(
+        self, simulation: Simulation, sizes: pd.Series, loss: float, seed: int
+    ) -> np.ndarray:
+        columns = [*SIZES, "loss", WEIGHT]
+        run = sizes[[*SIZES, WEIGHT]].to_frame().T.assign(loss=loss)
+        frame = pd.concat([self.source.runs.frame[columns], run[columns]])
+        refit = self.fitter.fit(replace(self.source.runs, frame=frame), seed=seed)
+        return expected_losses(replace(self.decision.problem, source=refit), simulation.options)
+
+
+def refits_of(decision: Decision) -> Refits | None:
+    """Return how a decision's source is refitted; None if it is no fit."""
+    source = decision.problem.source
+    if not isinstance(source, Fit):
+        return None
+    fitter = Fitter(
+        source.law,
+        noise=source.noise,
+        discrepancy=source.discrepancy,
+        coordinates=source.data_tree.attrs[COORDINATES_KEY],
+        settings=SamplerSettings(progressbar=False),
+    )
+    return Refits(decision, source, fitter)
