@@ -22,7 +22,7 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._isoflop import level_set, loss_along, minimise
-from scaling_bayes._mixture import Source, law_label, law_names, mix, weighted_laws
+from scaling_bayes._mixture import Source, curve_words, law_names, mix, weighted_laws
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.laws import Law
@@ -78,7 +78,7 @@ class Allocation:
         Parameters
         ----------
         of : {"n_params", "tokens", "tokens_per_param", "loss"}
-            The quantity; ``loss`` is that of the mean curve, of the law without its discrepancy.
+            The quantity; ``loss`` is that of the law, without its discrepancy.
         prob : float
             Probability inside.
         kind : {"equal-tailed", "hdi"}
@@ -252,22 +252,26 @@ class Allocation:
 
     def __repr__(self) -> str:
         loss = self.optimum["loss"]
-        lines = [f"Compute-optimal allocation by {law_label(self.source)}: {shown_in_words(loss)}"]
+        curve = curve_words(self.source)
+        lines = [
+            f"Compute-optimal allocation by {self.source.label}: {shown_in_words(loss)}"
+            + ("" if is_point(loss) else f" of {curve}")
+        ]
         for row in self.to_frame().to_dict("records"):
             lines += [
                 f"{format_quantity(row['flops'], kind='flops')}:",
-                *_lines_of(row, with_intervals=not is_point(loss)),
+                *_lines_of(row, curve, with_intervals=not is_point(loss)),
             ]
         return "\n".join(lines)
 
 
-def _lines_of(row: Mapping[Hashable, Any], *, with_intervals: bool) -> Iterator[str]:
+def _lines_of(row: Mapping[Hashable, Any], curve: str, *, with_intervals: bool) -> Iterator[str]:
     """Return what one row of `Allocation.to_frame` says, for people."""
     formats: dict[Quantity, tuple[str, Callable[[float], str]]] = {
         "n_params": ("N*", partial(format_quantity, kind="n_params")),
         "tokens": ("D*", partial(format_quantity, kind="tokens")),
         "tokens_per_param": ("D*/N*", "{:.1f}".format),
-        "loss": ("loss of the mean curve, nats per token", "{:.4f}".format),
+        "loss": (f"loss of {curve}, nats per token", "{:.4f}".format),
     }
     for name, (label, shown) in formats.items():
         low, high = shown(row[f"{name}_lower"]), shown(row[f"{name}_upper"])

@@ -144,7 +144,7 @@ def check(source: Fitted, *, seed: int | None = None) -> Check:
     law = "the law" if error is None else "the law with its discrepancy"
     words = (
         _verdict(trends, groups, law),
-        *(() if error is None else [_shift_words(scatter.shift, residuals)]),
+        *(() if error is None else [_shift_words(100 * scatter.shift, residuals)]),
         *_trend_words(trends, residuals, law),
         *_group_words(groups, law),
         *_outlier_words(outliers, len(residuals)),
@@ -221,14 +221,12 @@ def _verdict(trends: pd.DataFrame, groups: pd.DataFrame, law: str) -> str:
     )
 
 
-def _shift_words(shift: np.ndarray, residuals: pd.DataFrame) -> str:
-    size = np.median(np.sqrt(np.mean(shift**2, axis=1)))
-    middle = np.median(shift, axis=0)
-    most = int(np.abs(middle).argmax())
+def _shift_words(percent: np.ndarray, residuals: pd.DataFrame) -> str:
+    most = int(np.abs(percent).argmax())
     return (
-        f"The discrepancy moves the law by {100 * size:.2g}% of the loss at these runs (root mean "
-        f"square), at most by {100 * middle[most]:+.2g}%, at row {residuals.index[most]} "
-        f"({_sizes(residuals.iloc[most])}); posterior medians."
+        f"The discrepancy moves the law by {np.sqrt(np.mean(percent**2)):.2g}% of the loss at "
+        f"these runs (root mean square of posterior medians), at most by {percent[most]:+.2g}%, at "
+        f"row {residuals.index[most]} ({_sizes(residuals.iloc[most])})."
     )
 
 

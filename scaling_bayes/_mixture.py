@@ -190,12 +190,10 @@ def without_discrepancy(source: Source) -> str:
     return f"without its {' and '.join(names)} discrepancy" if names else ""
 
 
-def law_label(source: Source) -> str:
-    """Return the label of a source for answers that follow its law alone."""
+def curve_words(source: Source) -> str:
+    """Return what answers that follow the law alone are of: the mean curve, where that is it."""
     words = without_discrepancy(source)
-    if not words:
-        return source.label
-    return f"{source.label if isinstance(source, Mixture) else source.law.name} {words}"
+    return f"the law {words}" if words else "the mean curve"
 
 
 def _owners(weights: np.ndarray, n_draws: int) -> np.ndarray:

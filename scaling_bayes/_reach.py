@@ -18,7 +18,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._mixture import Source, law_label, mix
+from scaling_bayes._mixture import Source, curve_words, mix
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import SIZES, format_quantity
@@ -36,24 +36,25 @@ _BISECTIONS = 45
 
 @dataclass(frozen=True, eq=False)
 class ComputeToReach:
-    """Posterior of the compute at which the mean curve reaches target losses.
-
-    The curve is that of the law, without its discrepancy.
+    """Posterior of the compute at which the law, without its discrepancy, reaches target losses.
 
     Attributes
     ----------
     label : str
-        The fit, published law or average, without its discrepancy.
+        The fit, published law or average.
     targets : ndarray
         Target losses in nats per token, of shape (target,).
     flops : DataArray
         Compute in FLOPs when allocated optimally, with dims chain, draw and target; infinite
         where the target lies at or below the irreducible loss.
+    curve : str
+        What reaches the targets, in words: the mean curve, or the law without its discrepancy.
     """
 
     label: str
     targets: np.ndarray
     flops: xr.DataArray
+    curve: str
 
     @property
     def probability_never(self) -> xr.DataArray:
@@ -87,9 +88,8 @@ class ComputeToReach:
         def words(flops: float) -> str:
             return "never" if np.isinf(flops) else format_quantity(flops, kind="flops")
 
-        title = (
-            f"Compute at which the mean curve of {self.label} reaches a loss: "
-            f"{shown_in_words(self.flops)}"
+        title = f"Compute at which {self.label} reaches a loss: {shown_in_words(self.flops)}" + (
+            "" if is_point(self.flops) else f" of {self.curve}"
         )
         rows = self.to_frame().to_dict("records")
         if is_point(self.flops):
@@ -140,7 +140,7 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
         )
     target = xr.DataArray(targets, dims="target")
     flops = mix(source, lambda one: _flops_to_reach(one, target))
-    return ComputeToReach(law_label(source), targets, flops)
+    return ComputeToReach(source.label, targets, flops, curve_words(source))
 
 
 def _flops_to_reach(source: LawDraws, target: xr.DataArray) -> xr.DataArray:

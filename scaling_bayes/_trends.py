@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -52,6 +52,24 @@ class Fitted(LawDraws, Protocol):
         """The draws, as ArviZ knows them."""
 
 
+@dataclass(frozen=True, eq=False)
+class _AtRuns(DiscrepancyDraws):
+    """A discrepancy at the fitted runs, where what its components leave over counts as noise.
+
+    Attributes
+    ----------
+    basis : DataArray
+        Its components there, with dims point and component.
+    """
+
+    basis: xr.DataArray
+
+    def sample(self, points: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
+        """Return draws of the shift of log loss at the runs."""
+        shift: xr.DataArray = self.draws[WEIGHT].dot(self.basis, dim="component")
+        return shift
+
+
 @dataclass(frozen=True)
 class _Draws:
     """Draws of a law, and of its noise where that is asked for."""
@@ -62,7 +80,7 @@ class _Draws:
     flops_per_param_token: float
     noise: Noise | None = None
     noise_draws: xr.Dataset | None = None
-    discrepancy_draws: DiscrepancyDraws | None = None
+    discrepancy_draws: _AtRuns | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +101,8 @@ class Scatter:
         move log losses at these runs to first order, in noise scales. The square of the length
         of each is the share of residuals along it that is taken up: 1 for the law, less where
         the prior holds the discrepancy back.
-    basis, weights : ndarray
-        Components of the discrepancy at the runs, of shape (run, component), and draws of their
-        weights, of shape (draw, component); without a discrepancy there are none.
+    shift : ndarray
+        Median of what the discrepancy adds to the law's log loss, of shape (run,).
     """
 
     runs: Runs
@@ -93,14 +110,7 @@ class Scatter:
     observed: np.ndarray
     replicated: np.ndarray
     absorbed: np.ndarray
-    basis: np.ndarray
-    weights: np.ndarray
-
-    @property
-    def shift(self) -> np.ndarray:
-        """What the discrepancy adds to the law's log loss at the runs, of shape (draw, run)."""
-        added: np.ndarray = self.weights @ self.basis.T
-        return added
+    shift: np.ndarray
 
     @cached_property
     def scale(self) -> np.ndarray:
@@ -154,7 +164,7 @@ def scatter_of(
     seed : int or Generator, optional
         Source of the noise of replicates.
     """
-    drawn = _thinned(source, len(runs))
+    drawn = _at_runs(source, len(runs))
     forecasts = forecast(drawn, runs, seed=seed)
     mean = np.log(forecasts.mean_curve.to_numpy()).reshape(-1, len(runs))
     with np.errstate(divide="ignore"):
@@ -163,21 +173,21 @@ def scatter_of(
     centre = mean.mean(axis=0)
     central_draw = int(np.argmin(np.sum((mean - centre) ** 2, axis=1)))
     scale = _noise_scale(replicated)[:, None]
-    by_law = _orthonormal(_moves(drawn, forecasts.points, central_draw) / scale)
-    basis, weights = np.empty((len(runs), 0)), np.empty((len(mean), 0))
-    error = discrepancy_of(drawn)
+    absorbed = _orthonormal(_moves(drawn, forecasts.points, central_draw) / scale)
+    shift = np.zeros(len(runs))
+    error = drawn.discrepancy_draws
     if error is not None:
-        basis = source.data_tree["constant_data"][BASIS].to_numpy()
-        weights = error.draws[WEIGHT].to_numpy().reshape(len(mean), -1)
-    by_discrepancy = _taken_up(basis / scale, weights, by_law)
+        basis, weights = error.basis.to_numpy(), error.draws[WEIGHT].to_numpy()
+        weights = weights.reshape(len(mean), -1)
+        absorbed = np.column_stack([absorbed, _taken_up(basis / scale, weights, absorbed)])
+        shift = np.median(weights @ basis.T, axis=0)
     return Scatter(
         runs=runs,
         expected=np.median(mean, axis=0),
         observed=np.log(runs.frame["loss"].to_numpy()) - mean,
         replicated=replicated,
-        absorbed=np.column_stack([by_law, by_discrepancy]),
-        basis=basis,
-        weights=weights,
+        absorbed=absorbed,
+        shift=shift,
     )
 
 
@@ -321,12 +331,10 @@ def _row(
     }
 
 
-def _thinned(source: LawDraws, n_runs: int) -> LawDraws:
-    """Return the source with as many of its draws as can be held for that many runs."""
-    draws, noise_draws, error = source.draws, source.noise_draws, discrepancy_of(source)
+def _at_runs(source: Fitted, n_runs: int) -> _Draws:
+    """Return a source at the runs it was fitted to, with as many draws as can be held for them."""
+    draws, noise_draws = source.draws, source.noise_draws
     every = int(np.ceil(draws.sizes["chain"] * draws.sizes["draw"] * n_runs / MOST_CELLS))
-    if every <= 1 or noise_draws is None:
-        return source
     some = {"draw": slice(None, None, every)}
     return _Draws(
         source.label,
@@ -334,8 +342,23 @@ def _thinned(source: LawDraws, n_runs: int) -> LawDraws:
         draws.isel(some),
         source.flops_per_param_token,
         source.noise,
-        noise_draws.isel(some),
-        None if error is None else replace(error, draws=error.draws.isel(some)),
+        None if noise_draws is None else noise_draws.isel(some),
+        _discrepancy_at_runs(source, some),
+    )
+
+
+def _discrepancy_at_runs(source: Fitted, some: Mapping[str, slice]) -> _AtRuns | None:
+    import xarray as xr
+
+    error = discrepancy_of(source)
+    if error is None:
+        return None
+    basis = source.data_tree["constant_data"][BASIS].to_numpy()
+    return _AtRuns(
+        error.discrepancy,
+        error.draws.isel(some),
+        error.landmarks,
+        xr.DataArray(basis, dims=("point", "component")),
     )
 
 

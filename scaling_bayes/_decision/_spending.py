@@ -80,7 +80,7 @@ class Spending:
     @property
     def prices(self) -> np.ndarray:
         """What each choice costs: money where the hardware has a price, otherwise FLOPs."""
-        return self._price(self.choices)
+        return self._prices(self.choices)
 
     @property
     def expected_gain(self) -> np.ndarray:
@@ -149,7 +149,7 @@ class Spending:
         problem = replace(self.problem, n_candidates=_CANDIDATES)
         choices = _chosen(problem, budgets)
         gains = _gains(_losses(problem, choices)) * self.value_per_nat
-        extra = np.diff(self._price(choices))
+        extra = np.diff(self._prices(choices))
         ends = quantile(gains, [1 - self.prob, self.prob]).to_numpy()
         spent = np.minimum([each.total_flops for each in choices[:-1]], budgets[:-1])
         return Stop(
@@ -219,14 +219,13 @@ class Spending:
         hardware = self.problem.hardware
         return hardware is not None and hardware.price is not None
 
-    def _price(self, choices: tuple[Choice, ...]) -> np.ndarray:
-        hardware = self.problem.hardware if self.priced else None
-        return np.array(
-            [
-                each.total_flops if hardware is None else hardware.money(each.total_flops)
-                for each in choices
-            ]
-        )
+    def price_of(self, flops: float) -> float:
+        """Return what FLOPs cost: money where the hardware has a price, otherwise themselves."""
+        hardware = self.problem.hardware
+        return flops if hardware is None or hardware.price is None else hardware.money(flops)
+
+    def _prices(self, choices: tuple[Choice, ...]) -> np.ndarray:
+        return np.array([self.price_of(each.total_flops) for each in choices])
 
     def price_in_words(self, price: float) -> str:
         """Return a price as people write it, in money or FLOPs."""

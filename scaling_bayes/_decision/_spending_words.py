@@ -67,8 +67,7 @@ def _budget_in_words(spending: Spending, flops: float) -> str:
     words = format_quantity(flops, kind="flops")
     if not spending.priced:
         return words
-    assert spending.problem.hardware is not None
-    return f"{words} ({spending.price_in_words(spending.problem.hardware.money(flops))})"
+    return f"{words} ({spending.price_in_words(spending.price_of(flops))})"
 
 
 def _rate_in_words(spending: Spending, row: Mapping[Hashable, Any]) -> str:

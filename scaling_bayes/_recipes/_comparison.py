@@ -162,20 +162,15 @@ class RecipeComparison:
         )
         return same_winner(*places)
 
-    def check_pairs(self, *, seed: int | np.random.Generator | None = None) -> PairCheck:
-        """Return whether the law follows the differences that pairs show, up to the largest.
-
-        Parameters
-        ----------
-        seed : int or Generator, optional
-            Source of the noise of replicates.
+    def check_pairs(self) -> PairCheck:
+        """Return whether the law follows how the differences of pairs move with compute.
 
         Raises
         ------
         InputError
-            If there are no pairs.
+            If there are fewer than two pairs.
         """
-        return check_pairs(self.recipes, self.pairs, self.data_tree, np.random.default_rng(seed))
+        return check_pairs(self.recipes, self.pairs)
 
     def __repr__(self) -> str:
         first, second = self.recipes.values()
@@ -185,7 +180,7 @@ class RecipeComparison:
             *(f"- {note}" for note in self.notes),
             *(f"- {part} shared by choice" for part in self.share),
             *(f"- {name} shared? {row['words']}" for name, row in self.sharing.iterrows()),
-            *([f"- {self.check_pairs(seed=0)}"] if len(self.pairs) else []),
+            *([f"- {self.check_pairs()}"] if len(self.pairs) > 1 else []),
             f"- {self.diagnostics}",
         ]
         return "\n".join(lines)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scaling_bayes._coordinates import centred, reference_name, references
 from scaling_bayes._model import log_name
-from scaling_bayes._recipes._likeness import natural_parameters, ratio_name
+from scaling_bayes._recipes._likeness import gains, natural_parameters, ratio_name
 from scaling_bayes._recipes._pairs import Pairs, combined
 from scaling_bayes.laws import PowerSum
 from scaling_bayes.noise import Noise
@@ -99,10 +99,11 @@ def build_recipe_model(
         centres = SimpleNamespace(
             **{name: getattr(x, reference_name(name)) for name in law.covariates}
         )
-        log_ratios = {of: pm.Normal(ratio_name(of), 0.0, spread) for of, spread in spreads.items()}
+        middle = centred(law, centres)
+        log_ratios = _log_ratios(spreads, gains(law, middle, centres))
         of_recipes = natural_parameters(
             law,
-            centred(law, centres),
+            middle,
             log_ratios,
             centres,
             side=np.array(list(SIDES.values())),
@@ -131,3 +132,20 @@ def build_recipe_model(
             observed=x.observed_log_loss,
         )
     return model
+
+
+def _log_ratios(spreads: Mapping[str, float], gain: Mapping[str, Any]) -> dict[str, Any]:
+    """Create the log ratios from what they do to the log loss at the centre, which is sampled.
+
+    Their priors are Normal; the log Jacobian is added.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    found = {}
+    for of, spread in spreads.items():
+        shift = pm.Flat(f"shift_{of}")
+        found[of] = pm.Deterministic(ratio_name(of), shift / gain[of])
+        log_density = pm.logp(pm.Normal.dist(0.0, spread), found[of])
+        pm.Potential(f"{ratio_name(of)}_prior", log_density - pt.log(gain[of]))
+    return found

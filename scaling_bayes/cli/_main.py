@@ -15,10 +15,12 @@ from scaling_bayes.cli import (
     _backtest,
     _check,
     _compare,
+    _decide,
     _demo,
     _diagnose,
     _fit,
     _forecast,
+    _next_run,
     _plot,
     _summary,
 )
@@ -30,7 +32,7 @@ from scaling_bayes.errors import ConvergenceError, ScalingBayesError
 OK, NOT_CONVERGED, UNUSABLE = 0, 1, 2
 
 HELP = """\
-Scaling laws of training loss as Bayesian inference: fit, check, forecast, allocate.
+Scaling laws of training loss as Bayesian inference: fit, check, forecast, decide.
 
 The loss is in nats per token; sizes take units, such as 70B, 1.4T or 3e4PF-days."""
 
@@ -46,6 +48,7 @@ Examples
   scaling-bayes check fit.nc
   scaling-bayes forecast fit.nc --n-params 70B --tokens 1.4T
   scaling-bayes allocate fit.nc --flops 1e24
+  scaling-bayes decide fit.nc --flops 1e24
 
 Every command has examples of its own: scaling-bayes fit --help"""
 
@@ -62,6 +65,8 @@ app.command(_demo.demo, help_epilogue=_demo.EXAMPLES)
 app.command(_fit.fit, help_epilogue=_fit.EXAMPLES)
 app.command(_forecast.forecast, help_epilogue=_forecast.EXAMPLES)
 app.command(_allocate.allocate, help_epilogue=_allocate.EXAMPLES)
+app.command(_decide.decide, help_epilogue=_decide.EXAMPLES)
+app.command(_next_run.next_run, help_epilogue=_next_run.EXAMPLES)
 app.command(_summary.summary, help_epilogue=_summary.EXAMPLES)
 app.command(_check.check, help_epilogue=_check.EXAMPLES)
 app.command(_diagnose.diagnose, help_epilogue=_diagnose.EXAMPLES)

@@ -67,7 +67,7 @@ def plot(
     law: OwnLaw = None,
 ) -> None:
     """Draw a saved fit."""
-    target = _picture(output or f"{_option(kind)}.png")
+    target = picture_at(output or f"{_option(kind)}.png")
     asked = {"along": along, "flops": list(flops) or None, "prob": prob}
     given = {name: value for name, value in asked.items() if value is not None}
 
@@ -83,7 +83,14 @@ def _option(kind: Kind) -> str:
     return kind.name.lower().replace("_", "-")
 
 
-def _picture(path: str) -> Path:
+def picture_at(path: str) -> Path:
+    """Return a path that a picture can be written to.
+
+    Raises
+    ------
+    InputError
+        If it cannot, or its name does not end as that of a picture.
+    """
     target = writable(path)
     if target.suffix.lower() not in _SUFFIXES:
         raise InputError(f"--output {target}: the name must end in {', '.join(_SUFFIXES)}.")

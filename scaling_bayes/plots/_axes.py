@@ -43,6 +43,13 @@ def legend_place(ax: Axes | None) -> dict[str, Any]:
     return {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
 
 
+def legend_below(ax: Axes | None) -> dict[str, Any]:
+    """Return where a legend stands that has a colour bar beside it: below new axes."""
+    if ax is not None:
+        return legend_place(ax)
+    return {"loc": "upper center", "bbox_to_anchor": (0.55, -0.13), "ncols": 2}
+
+
 def set_size_axis(ax: Axes, side: Side, kind: Kind) -> None:
     """Make one side of the axes a log scale of parameters, tokens or FLOPs."""
     from scaling_bayes.plots._ticks import set_log_ticks, size_words

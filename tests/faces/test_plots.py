@@ -10,12 +10,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
 import scaling_bayes as sb
 from scaling_bayes import plots
+from scaling_bayes.discrepancy import DATA_DIMS, WEIGHT, Smooth
 from scaling_bayes.errors import InputError
 
 HOFFMANN = sb.laws.Chinchilla.published["hoffmann2022"]
@@ -181,6 +183,47 @@ def test_loss_along_a_size_is_drawn_at_levels_of_the_other(fit: sb.Fit, ax: Axes
         x, lower, upper = edges_of(band)
         expected = fit.forecast(n_params=x, tokens=tokens).interval(of="mean_curve")
         np.testing.assert_allclose([lower, upper], expected)
+
+
+def with_discrepancy(fit: sb.Fit) -> sb.Fit:
+    """Return a fit with a discrepancy that is small."""
+    smooth = Smooth()
+    data = smooth.data(fit.runs.covariates(("n_params", "tokens")))
+    posterior = fit.data_tree["posterior"].to_dataset()
+    shape = tuple(posterior.sizes[dim] for dim in ("chain", "draw"))
+    weight = 0.01 * np.random.default_rng(1).standard_normal((*shape, smooth.n_components))
+    groups = {
+        "posterior": posterior.assign(
+            {
+                "tau": (("chain", "draw"), np.full(shape, 0.01)),
+                WEIGHT: (("chain", "draw", "component"), weight),
+            }
+        ),
+        "constant_data": xr.Dataset(
+            {name: (DATA_DIMS[name], values) for name, values in data.items()}
+        ),
+    }
+    return replace(fit, data_tree=xr.DataTree.from_dict(groups), discrepancy=smooth)
+
+
+def test_a_law_in_one_size_with_discrepancy_has_no_curve_along_it(
+    fit_in_compute: sb.Fit, ax: Axes
+) -> None:
+    smooth = with_discrepancy(fit_in_compute)
+    message = "cannot be drawn along flops alone.*Take plot_residuals.*two of n_params, tokens"
+    for source in (smooth, sb.average({"with": smooth, "without": fit_in_compute})):
+        with pytest.raises(InputError, match=message):
+            plots.plot_loss(source, ax=ax)
+        with pytest.raises(InputError, match=message):
+            plots.plot_compare({"one": source}, ax=ax)
+    assert not ax.has_data()
+    assert plots.plot_residuals(smooth, ax=ax) is ax
+
+
+def test_a_law_in_two_sizes_with_discrepancy_has_curves(fit: sb.Fit) -> None:
+    smooth = with_discrepancy(fit)
+    for along in ("n_params", "tokens", "flops"):
+        assert plots.plot_loss(smooth, along=along).has_data()
 
 
 def test_a_published_law_is_one_line(sweep: sb.Runs, ax: Axes) -> None:

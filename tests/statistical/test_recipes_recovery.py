@@ -118,7 +118,7 @@ def test_intervals_at_a_larger_scale_hold_the_truth_as_often_as_they_say(
             {
                 "difference": rank(found.difference, right.difference.item()),
                 "multiplier": rank(found.multiplier, right.multiplier.item()),
-                "tail of pairs": both.check_pairs(seed=refit).tail_probability,
+                "tail of pairs": both.check_pairs().tail_probability,
             }
         )
     table = pd.DataFrame(ranks)

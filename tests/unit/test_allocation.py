@@ -238,6 +238,15 @@ def test_it_prints_for_people(plan, truth):
     assert "unknown uncertainty" in repr(sb.allocate(truth, flops=1e22))
 
 
+def test_it_says_whether_a_discrepancy_is_left_out(plan, smooth_fit):
+    assert "90% equal-tailed interval of the mean curve" in repr(plan)
+    for source in (smooth_fit, sb.average({"first": smooth_fit, "second": smooth_fit})):
+        text = repr(sb.allocate(source, flops=1e22))
+        assert "90% equal-tailed interval of the law without its smooth discrepancy" in text
+        assert "loss of the law without its smooth discrepancy, nats per token" in text
+        assert "mean curve" not in text
+
+
 def test_a_valley_without_an_edge_says_so(plan):
     lower, upper = plan.valley(1000.0).to_numpy()
     assert (lower == 0).all()

@@ -14,9 +14,11 @@ from scipy.optimize import least_squares
 import scaling_bayes as sb
 from scaling_bayes import _trends
 from scaling_bayes._check import outliers_of, residuals_of
-from scaling_bayes._trends import adjusted, groups_of, scatter_of, trends_of
+from scaling_bayes._trends import _taken_up, adjusted, groups_of, scatter_of, trends_of
+from scaling_bayes.discrepancy import BASIS, DATA_DIMS, WEIGHT, Smooth
 from scaling_bayes.errors import IdentifiabilityWarning
 
+ALL = ("chain", "draw")
 SIGMA = 0.004
 N_RUNS = 60
 TRUTH = sb.laws.Chinchilla.published["besiroglu2024"]
@@ -206,6 +208,111 @@ def test_as_many_directions_as_runs_leave_nothing_to_test():
     trends = trends_of(full)
     assert not set(trends["quantity"]) & {"spread", "tails"}
     assert trends["p"].isna().all()
+
+
+def quick_smooth_fit(runs: sb.Runs, tau: float) -> sb.Fit:
+    """Return draws of a normal approximation to the posterior with discrepancy of known scale."""
+    law, smooth = TRUTH.law, Smooth()
+    data = smooth.data(runs.covariates(("n_params", "tokens")))
+    sizes = SimpleNamespace(**runs.covariates(law.covariates))
+    observed = np.log(runs.frame["loss"].to_numpy())
+    start = np.log([TRUTH.values[name] for name in law.parameter_names])
+    n = len(start)
+
+    def residual(values: np.ndarray) -> np.ndarray:
+        p = SimpleNamespace(**dict(zip(law.parameter_names, np.exp(values[:n]), strict=True)))
+        miss = np.log(law.loss(p, sizes)) + data[BASIS] @ values[n:] - observed
+        return np.concatenate([miss / SIGMA, values[n:] / tau, (values[:n] - start) / 3])
+
+    found = least_squares(residual, np.concatenate([start, np.zeros(smooth.n_components)]))
+    covariance = np.linalg.inv(found.jac.T @ found.jac)
+    drawn = np.random.default_rng(1).multivariate_normal(found.x, covariance, (2, 500))
+    posterior = {name: (ALL, np.exp(drawn[..., i])) for i, name in enumerate(law.parameter_names)}
+    posterior |= {
+        name: (ALL, np.full((2, 500), to)) for name, to in (("sigma", SIGMA), ("tau", tau))
+    }
+    posterior[WEIGHT] = ((*ALL, "component"), drawn[..., n:])
+    constant = {name: (DATA_DIMS[name], values) for name, values in data.items()}
+    tree = {"posterior": xr.Dataset(posterior), "constant_data": xr.Dataset(constant)}
+    return sb.Fit(law, sb.noise.Normal(), runs, xr.DataTree.from_dict(tree), smooth)
+
+
+def smooth_bias(seed: int, tau: float) -> Bias:
+    """Return a bias that is drawn from the prior of a discrepancy."""
+
+    def bias(frame: pd.DataFrame) -> np.ndarray:
+        basis = Smooth().data({name: frame[name].to_numpy() for name in ("n_params", "tokens")})
+        return basis[BASIS] @ np.random.default_rng(100 + seed).normal(0, tau, 20)
+
+    return bias
+
+
+def test_of_a_fit_with_discrepancy_p_values_are_uniform_as_if_replicates_were_fitted():
+    tables = []
+    for seed in range(40):
+        group = np.random.default_rng(200 + seed).choice(["dense", "wide"], N_RUNS, p=[0.7, 0.3])
+        runs = sweep(seed, smooth_bias(seed, 0.02), group=group)
+        scatter = scatter_of(quick_smooth_fit(runs, 0.02), runs, seed=1)
+        p = trends_of(scatter).set_index(["quantity", "against"])["p"]
+        tables.append((p["tails", ""], p["spread", "flops"], groups_of(scatter)["p"].iloc[0]))
+    for p in np.transpose(tables):
+        assert stats.kstest(p, "uniform").pvalue > 1e-3
+
+
+def test_what_a_discrepancy_takes_up_is_that_of_a_penalised_regression():
+    rng = np.random.default_rng(1)
+    by_law = np.linalg.qr(rng.standard_normal((30, 4)))[0]
+    basis = 3 * rng.standard_normal((30, 6)) * np.geomspace(0.01, 1, 6)
+    left = basis - by_law @ by_law.T @ basis
+    covariance = np.linalg.inv(left.T @ left + np.eye(6))
+    weights = rng.multivariate_normal(np.ones(6), covariance, 100_000)
+    found = _taken_up(basis, weights, by_law)
+    np.testing.assert_allclose(found @ found.T, left @ covariance @ left.T, atol=0.01)
+    np.testing.assert_allclose(by_law.T @ found, 0, atol=1e-12)
+
+
+def test_residuals_at_the_runs_are_those_of_the_model_that_was_sampled(smooth_fit, bent_runs):
+    scatter = scatter_of(smooth_fit, bent_runs, seed=1)
+    frame = bent_runs.frame
+    law = smooth_fit.law.loss(smooth_fit.draws, frame.to_xarray()).transpose(*ALL, "index")
+    basis = Smooth().data(bent_runs.covariates(("n_params", "tokens")))[BASIS]
+    shift = smooth_fit.data_tree["posterior"][WEIGHT].to_numpy() @ basis.T
+    expected = np.log(frame["loss"].to_numpy()) - np.log(law.to_numpy()) - shift
+    np.testing.assert_allclose(scatter.observed, expected.reshape(-1, 60), atol=1e-9)
+    np.testing.assert_allclose(scatter.shift, np.median(shift, axis=(0, 1)), atol=1e-12)
+
+
+def test_trends_that_the_discrepancy_takes_up_are_not_tested(smooth_fit, plain_fit):
+    smooth, plain = trends_with_p(smooth_fit), trends_with_p(plain_fit)
+    bends = plain.loc["bend"].index
+    assert plain.loc["bend"]["absorbed"]["flops"] < 0.9
+    assert (smooth.loc["bend"]["absorbed"] > plain.loc["bend"]["absorbed"][bends]).all()
+    assert np.isnan(smooth.loc[("bend", "flops"), "p"])
+
+
+def test_the_account_says_how_far_the_discrepancy_moves_the_law(smooth_fit, plain_fit):
+    check = smooth_fit.check(seed=1)
+    percent = 100 * scatter_of(smooth_fit, smooth_fit.runs, seed=1).shift
+    row = int(np.argmax(abs(percent)))
+    size = np.sqrt(np.mean(percent**2))
+    (words,) = [each for each in check.words if each.startswith("The discrepancy moves the law")]
+    assert f"by {size:.2g}% of the loss" in words
+    assert f"at most by {percent[row]:+.2g}%, at row {row} (" in words
+    assert "the law with its discrepancy and its noise" in check.words[0]
+    text = repr(plain_fit.check(seed=1))
+    assert "discrepancy" not in text
+    assert "the law and its noise" in text
+
+
+def test_a_group_lies_beside_the_law_with_its_discrepancy(smooth_fitter):
+    group = np.random.default_rng(3).choice(["dense", "wide"], N_RUNS, p=[0.7, 0.3])
+
+    def offset(frame: pd.DataFrame) -> np.ndarray:
+        return np.where(frame["group"] == "wide", 0.015, 0.0)
+
+    words = smooth_fitter.fit(sweep(4, offset, group=group), seed=1).check(seed=1).words
+    (of_group,) = [each for each in words if "of group 'wide'" in each]
+    assert "above the law with its discrepancy on average" in of_group
 
 
 @pytest.fixture(scope="module")

@@ -150,6 +150,31 @@ def test_the_account_says_what_limits_a_run_and_where_compute_goes(fit):
     assert "model size gains more with probability more than 0.999" in text
 
 
+def test_of_a_fit_with_discrepancy_the_account_says_what_it_follows(fit, smooth_fit):
+    curve = "the law with the discrepancy as at this run"
+    frame = pd.DataFrame({"n_params": N, "tokens": D, "loss": 3.0})
+    text = repr(sb.diagnose_run(smooth_fit, frame, seed=1))
+    assert text.count(f"nats from {curve} (") == 3
+    assert text.count(f"At the same tokens per parameter {curve} ") == 3
+    text = repr(sb.diagnose_run(fit, frame, seed=1))
+    assert text.count("nats from the mean curve (") == 3
+    assert text.count("At the same tokens per parameter the mean curve ") == 3
+
+
+def test_the_discrepancy_is_that_at_the_run_wherever_the_curve_is_followed(smooth_fit):
+    frame = pd.DataFrame({"n_params": N, "tokens": D, "loss": [2.6, 2.4, 2.7]})
+    found = sb.diagnose_run(smooth_fit, frame, seed=1).draws.rename(run="point")
+    f = found["equivalent_compute"]
+    sizes = xr.Dataset({"n_params": ("point", N), "tokens": ("point", D)})
+    law, draws = smooth_fit.law, smooth_fit.draws
+    shift = found["expected_loss"] / law.loss(draws, sizes)
+    there = law.loss(draws, sizes * f**0.5) * shift
+    inside = np.isfinite(f) & (f > 0)
+    assert inside.mean() > 0.9
+    loss = xr.DataArray(frame["loss"], dims="point")
+    np.testing.assert_allclose((there / loss).where(inside, 1.0), 1, rtol=1e-9)
+
+
 def test_runs_and_tables_are_the_same(fit):
     table = planted(fit, 1.02)
     first, second = (sb.diagnose_run(fit, runs, seed=1) for runs in (table, sb.read_runs(table)))

@@ -280,5 +280,5 @@ def test_the_dim_of_points_keeps_its_name_and_a_seed_repeats(simulate, prior_wei
 )
 def test_points_that_lack_a_size_are_refused(simulate, prior_weights, dropped, message):
     points = points_at([1e9], [2e10]).assign(flops=("point", [1.2e20])).drop_vars(dropped)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=f"{message}. Give two of n_params, tokens and flops"):
         sampled(prior_weights, simulate(40), points)

@@ -16,7 +16,7 @@ from scipy import stats
 
 import scaling_bayes as sb
 from scaling_bayes.discrepancy import BASIS, ROWS, WEIGHT, DiscrepancyDraws, Smooth
-from scaling_bayes.errors import FileFormatError
+from scaling_bayes.errors import FileFormatError, InputError
 
 ALL = ("chain", "draw")
 WIDER = {"tau": sb.Prior("HalfNormal", sigma=0.2)}
@@ -95,6 +95,22 @@ def test_a_seed_repeats_mean_curve_and_new_runs(smooth_fit):
     assert first.mean_curve.dims == (*ALL, "point")
     assert first.mean_curve.attrs["units"] == first.new_run.attrs["units"] == "nats per token"
     assert not np.allclose(first.mean_curve, first.new_run)
+
+
+def test_a_law_of_one_size_forecasts_where_two_are_given(smooth_fit):
+    law = sb.laws.PowerLaw("flops")
+    tree = smooth_fit.data_tree.copy()
+    values = {"alpha_C": 0.15, "C_c": 1e18}
+    posterior = tree["posterior"].to_dataset()
+    like = posterior["tau"]
+    tree["posterior"] = posterior.assign(
+        {name: like.copy(data=np.full(like.shape, value)) for name, value in values.items()}
+    )
+    fit = replace(smooth_fit, law=law, data_tree=tree)
+    with pytest.raises(InputError, match="Give two of n_params, tokens and flops"):
+        fit.forecast(flops=1e20)
+    curve = fit.forecast(flops=1e20, tokens=3e9, seed=1).mean_curve
+    assert np.isfinite(curve).all()
 
 
 def test_the_summary_lists_tau_after_the_noise(smooth_fit):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import pickle
 from collections.abc import Mapping
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ from scaling_bayes._recipes._at import recipes_at
 from scaling_bayes._recipes._crossing import crossing
 from scaling_bayes._recipes._likeness import exponents_of, natural_parameters
 from scaling_bayes._recipes._model import build_recipe_model, recipe_data
+from scaling_bayes._recipes._pair_check import check_pairs
 from scaling_bayes._recipes._pairs import combined, find_pairs
 from scaling_bayes._recipes._recipe import Recipe
 from scaling_bayes._recipes._sharing import log_density_at_zero, sharing
@@ -60,8 +63,13 @@ def short() -> sb.SamplerSettings:
 
 
 @pytest.fixture(scope="module")
-def both(both_runs, short) -> sb.RecipeComparison:
-    return sb.compare_recipes(both_runs, sb.laws.Chinchilla(), settings=short, seed=1)
+def fitter(short) -> sb.RecipeFitter:
+    return sb.RecipeFitter(sb.laws.Chinchilla(), settings=short)
+
+
+@pytest.fixture(scope="module")
+def both(fitter, both_runs) -> sb.RecipeComparison:
+    return fitter.fit(both_runs, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +169,7 @@ def test_it_does_not_matter_which_recipe_is_first(both_runs):
         model = model_of(*pair, spreads)
         point = model.initial_point()
         for i, name in enumerate(spreads):
-            point[f"log_ratio_{name}"] = np.array(sign * 0.02 * (i + 1))
+            point[f"shift_{name}"] = np.array(sign * 0.02 * (i + 1))
         log_densities.append(float(model.compile_logp()(point)))
     assert log_densities[0] == pytest.approx(log_densities[1], abs=1e-6)
 
@@ -473,6 +481,7 @@ def test_words_say_what_numbers_are_of(both):
     words = repr(both)
     assert "24 pairs with noise that correlates by 0." in words
     assert "L_inf shared? " in words
+    assert "The law follows how the loss of muon over that of adam moves" in words
     assert "largest R-hat" in words
     at = repr(both.at(flops="1e22"))
     assert "median and 90% equal-tailed interval" in at
@@ -532,10 +541,60 @@ def test_the_priors_of_a_likeness_may_be_changed(both_runs):
         sb.Likeness(terms="wide")
 
 
-def test_draws_that_did_not_converge_are_an_error(both_runs):
+def test_draws_that_did_not_converge_are_an_error(fitter, both_runs, monkeypatch):
     few = sb.SamplerSettings(draws=10, tune=20, chains=2, progressbar=False)
+    monkeypatch.setattr(fitter, "settings", few)
     with pytest.raises(ConvergenceError, match="did not converge"):
-        sb.compare_recipes(both_runs, sb.laws.Chinchilla(), settings=few, seed=1)
+        fitter.fit(both_runs, seed=1)
+
+
+def test_a_seed_gives_the_same_draws_and_other_names_swap_signs(fitter, both_runs, both):
+    again = fitter.fit(both_runs, seed=1)
+    xr.testing.assert_equal(
+        again.data_tree["posterior"].to_dataset(), both.data_tree["posterior"].to_dataset()
+    )
+    swapped = fitter.fit(dict(reversed(both_runs.items())), seed=2)
+    for found, expected in zip(swapped.names, ("muon", "adam"), strict=True):
+        assert found == expected
+    difference = both.at(flops="1e22").difference
+    error = 5 * difference.std().item() / 400**0.5
+    assert swapped.at(flops="1e22").difference.mean().item() == pytest.approx(
+        -difference.mean().item(), abs=error
+    )
+
+
+def test_a_fitter_crosses_processes_without_its_compiled_models(fitter, both):
+    assert fitter._prepared
+    other = pickle.loads(pickle.dumps(fitter))
+    assert other._prepared == {}
+    assert other.share == fitter.share
+
+
+def test_pairs_say_where_the_law_bends_away(both, both_runs):
+    check = both.check_pairs()
+    assert not check.suspect
+    assert "follows" in repr(check)
+    assert check.table["flops"].is_monotonic_increasing
+    inside = (check.table["by_law_lower"] < check.table["log_ratio"]) & (
+        check.table["log_ratio"] < check.table["by_law_upper"]
+    )
+    assert 0.1 < inside.mean() < 0.9
+    frame = both_runs["muon"].frame.copy()
+    # A warm-up too long for short runs: worse at small compute and at large, by this law.
+    frame["loss"] *= 1 + 0.02 * (np.log(frame["flops"] / frame["flops"].median()) ** 2 - 1)
+    bent = {
+        "adam": both.recipes["adam"],
+        "muon": dataclasses.replace(both.recipes["muon"], runs=sb.Runs(frame)),
+    }
+    found = check_pairs(bent, both.pairs)
+    assert found.suspect
+    assert found.same_side > 0.75
+    assert "misses" in repr(found)
+
+
+def test_without_pairs_there_is_nothing_to_check(alike):
+    with pytest.raises(InputError, match="there are 0 pairs of runs"):
+        alike.check_pairs()
 
 
 @pytest.mark.parametrize("change", [{}, {"soap": "muon"}])
