@@ -2,15 +2,16 @@
 
 Each policy starts from 10 of the 30 cheapest runs, and chooses from the others, three at most each
 time that more compute is released; see `scaling_bayes.replay`. The tables are the Chinchilla runs
-and the sweep of tiny transformers that comes with the package. ``--output`` gets replay_table.md,
-which docs/explanation/replay.md includes, and replay.parquet with every choice.
+and the sweep of tiny transformers that comes with the package, by Chinchilla's law alone and with
+discrepancy. ``--output`` gets a table in Markdown and every choice in Parquet of each case, and
+replay_table.md with the tables of all cases that are there, which docs/explanation/replay.md
+includes.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,34 +31,41 @@ MEASURES = {
     "value_of_perfect_information": ("perfect information, 1e-3 nats", 1e3),
     "interval_factor": ("N* interval, factor", 1.0),
 }
+CHINCHILLA, TINY = "chinchilla_fig4", "tiny_transformers"
+TARGETS = {CHINCHILLA: 5.88e23, TINY: 5e13}
+BUDGETS = {CHINCHILLA: np.geomspace(2e19, 2e22, 6), TINY: np.geomspace(2e10, 2e13, 6)}
 BUDGETS_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Case:
-    """A table of runs, and the decision that is to settle."""
+    """A table of runs, and with which discrepancy they are fitted from how many starts."""
 
-    name: str
-    runs: sb.Runs
-    fitter: sb.Fitter
-    flops: float
-    budgets: np.ndarray
+    table: str
+    discrepancy: sb.discrepancy.Discrepancy | None
+    n_starts: int
+
+    def fitter(self) -> sb.Fitter:
+        """Return what fits the runs."""
+        return sb.Fitter(
+            sb.laws.Chinchilla(),
+            discrepancy=self.discrepancy,
+            settings=SETTINGS,
+            on_failure="warn",
+        )
 
 
-def cases(folder: Path) -> Iterator[Case]:
-    """Yield the tables that are replayed."""
-    law = sb.laws.Chinchilla()
-    tiny = sb.datasets.load_tiny_transformers()
-    plain = sb.Fitter(law, settings=SETTINGS, on_failure="warn")
-    smooth = sb.Fitter(
-        law, discrepancy=sb.discrepancy.Smooth(), settings=SETTINGS, on_failure="warn"
-    )
-    released = np.geomspace(2e10, 2e13, 6)
-    yield Case(
-        "chinchilla_fig4", chinchilla_runs(folder), plain, 5.88e23, np.geomspace(2e19, 2e22, 6)
-    )
-    yield Case("tiny_transformers", tiny, plain, 5e13, released)
-    yield Case("tiny_transformers, with discrepancy", tiny, smooth, 5e13, released)
+CASES = {
+    "chinchilla_fig4": Case(CHINCHILLA, None, 10),
+    "tiny_transformers": Case(TINY, None, 10),
+    "chinchilla_fig4-discrepancy": Case(CHINCHILLA, sb.discrepancy.Smooth(), 5),
+    "tiny_transformers-discrepancy": Case(TINY, sb.discrepancy.Smooth(), 5),
+}
+
+
+def runs_of(table: str, folder: Path) -> sb.Runs:
+    """Return the runs of a table."""
+    return chinchilla_runs(folder) if table == CHINCHILLA else sb.datasets.load_tiny_transformers()
 
 
 def shown(summary: pd.DataFrame) -> str:
@@ -78,17 +86,19 @@ def shown(summary: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def section(case: Case, found: sb.Replay) -> str:
+def section(name: str, runs: sb.Runs, found: sb.Replay) -> str:
     """Return what one replay gave, in Markdown."""
     table = found.to_frame()
     first = table[table["budget"] == 0].drop_duplicates("start")
     refits = table[table["run"].notna()]
     failed = int((refits["error"] != "").sum())
     doubtful = int((refits["r_hat"] > 1.01).sum())
+    title, _, with_what = name.partition("-")
+    how = f", with {with_what}" if with_what else ""
     return "\n\n".join(
         [
-            f"**{case.name}**: {len(case.runs)} runs, {first.shape[0]} starts, a decision on "
-            f"{case.flops:.3g} FLOPs",
+            f"**{title}{how}**: {len(runs)} runs, {first.shape[0]} starts, a decision on "
+            f"{found.reference.budget:.3g} FLOPs",
             shown(found.summary()),
             f"Before the first choice the regret is {1e3 * first['regret'].median():.2g}, perfect "
             f"information would gain {1e3 * first['value_of_perfect_information'].median():.2g}, "
@@ -101,37 +111,40 @@ def section(case: Case, found: sb.Replay) -> str:
 
 
 def main() -> None:
-    """Replay every table, write what came out, and print it."""
+    """Replay the cases, write what came out, and print it."""
     parser = arguments(__doc__)
     parser.add_argument("--output", type=Path, default=Path("replay"))
-    parser.add_argument("--starts", type=int, default=10)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
     policies = {name: policy() for name, policy in sb.policies.REGISTRY.items()}
     if options.quick:
         policies = {name: policies[name] for name in ("value", "random")}
-    sections, tables = [], []
-    for case in cases(options.data):
+    for name in options.cases:
+        case = CASES[name]
+        runs, budgets = runs_of(case.table, options.data), BUDGETS[case.table]
         found = sb.replay(
-            case.runs,
+            runs,
             policies,
-            law=case.fitter,
-            flops=case.flops,
-            budgets=case.budgets[-1:] if options.quick else case.budgets,
+            law=case.fitter(),
+            flops=TARGETS[case.table],
+            budgets=budgets[-1:] if options.quick else budgets,
             runs_per_budget=1 if options.quick else 3,
-            n_starts=2 if options.quick else options.starts,
+            n_starts=2 if options.quick else case.n_starts,
             seed=options.seed,
             n_jobs=1 if options.quick else -1,
         )
-        sections.append(section(case, found))
-        tables.append(found.to_frame().assign(case=case.name))
-        print(f"{sections[-1]}\n\n{(time.perf_counter() - begun) / 60:.1f} minutes\n", flush=True)
-    options.output.mkdir(parents=True, exist_ok=True)
+        text = section(name, runs, found)
+        with replacing(options.output / f"{name}.md") as path:
+            path.write_text(f"{text}\n")
+        with replacing(options.output / f"{name}.parquet") as path:
+            found.to_frame().to_parquet(path)
+        print(f"{text}\n\n{(time.perf_counter() - begun) / 60:.1f} minutes\n", flush=True)
+    parts = [options.output / f"{name}.md" for name in CASES]
     with replacing(options.output / "replay_table.md") as path:
-        path.write_text("\n\n".join(sections) + "\n")
-    with replacing(options.output / "replay.parquet") as path:
-        pd.concat(tables, ignore_index=True).to_parquet(path)
+        path.write_text("\n".join(part.read_text() for part in parts if part.is_file()))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._isoflop import level_set, loss_along, minimise
-from scaling_bayes._mixture import Source, curve_words, law_names, mix, weighted_laws
+from scaling_bayes._mixture import Source, law_names, law_words, mix, weighted_laws
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.laws import Law
@@ -252,7 +252,7 @@ class Allocation:
 
     def __repr__(self) -> str:
         loss = self.optimum["loss"]
-        curve = curve_words(self.source)
+        curve = law_words(self.source)
         lines = [
             f"Compute-optimal allocation by {self.source.label}: {shown_in_words(loss)}"
             + ("" if is_point(loss) else f" of {curve}")

@@ -190,7 +190,7 @@ def without_discrepancy(source: Source) -> str:
     return f"without its {' and '.join(names)} discrepancy" if names else ""
 
 
-def curve_words(source: Source) -> str:
+def law_words(source: Source) -> str:
     """Return what answers that follow the law alone are of: the mean curve, where that is it."""
     words = without_discrepancy(source)
     return f"the law {words}" if words else "the mean curve"

@@ -18,7 +18,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._mixture import Source, curve_words, mix
+from scaling_bayes._mixture import Source, law_words, mix
 from scaling_bayes._optimum import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import SIZES, format_quantity
@@ -140,7 +140,7 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
         )
     target = xr.DataArray(targets, dims="target")
     flops = mix(source, lambda one: _flops_to_reach(one, target))
-    return ComputeToReach(source.label, targets, flops, curve_words(source))
+    return ComputeToReach(source.label, targets, flops, law_words(source))
 
 
 def _flops_to_reach(source: LawDraws, target: xr.DataArray) -> xr.DataArray:

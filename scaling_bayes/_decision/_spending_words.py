@@ -14,9 +14,6 @@ from scaling_bayes.units import format_quantity
 if TYPE_CHECKING:
     from scaling_bayes._decision._spending import Spending
 
-_MILLION = 1e6
-"""Units of money that a rate is of."""
-
 _WHOSE: Mapping[Of, str] = {"mean_curve": "of the mean curve", "new_run": "of new runs"}
 
 
@@ -74,8 +71,8 @@ def _rate_in_words(spending: Spending, row: Mapping[Hashable, Any]) -> str:
     words = f"{row['nats_per_doubling']:.2g} nats per doubling"
     if not spending.priced:
         return words
-    per_million = f"{_MILLION * row['nats_per_price']:.2g} nats per"
-    return f"{words}, {per_million} {spending.price_in_words(_MILLION)}"
+    unit = 10 ** np.floor(np.log10(spending.prices[-1]))
+    return f"{words}, {unit * row['nats_per_price']:.2g} per {spending.price_in_words(unit)}"
 
 
 def _worth_in_words(spending: Spending, step: int) -> str:

@@ -138,14 +138,15 @@ class Simulation:
 
     def learned(self, log_weights: np.ndarray) -> Learned:
         """Return what outcomes teach that weigh the draws so, of shape (outcome, draw)."""
+        from scipy.special import entr
+
         weights = normalised(log_weights)
         n_draws = weights.shape[1]
         expected = weights @ self.curve.T
         k = pareto_k(weights)
-        own = weights[np.arange(len(weights)), self.origins]
         return Learned(
             gain=expected[:, self.choice] - expected.min(axis=1),
-            information=np.log(n_draws * own),
+            information=np.log(n_draws) - entr(weights).sum(axis=1),
             about={name: _gained(weights, score) for name, score in self.scores.items()},
             failed=k > most_trusted_k(n_draws),
             pareto_k=k,

@@ -49,13 +49,16 @@ class RunValues:
 
     @property
     def best(self) -> pd.Series:
-        """The candidate with the highest expected value of sample information per cost."""
-        return self.table.iloc[int(self.table["evsi_per_cost"].to_numpy().argmax())]
+        """The candidate with the highest expected value of sample information."""
+        return self._first("evsi")
 
     @property
-    def most_valuable(self) -> pd.Series:
-        """The candidate with the highest expected value of sample information."""
-        return self.table.iloc[int(self.table["evsi"].to_numpy().argmax())]
+    def best_per_cost(self) -> pd.Series:
+        """The candidate with the highest expected value of sample information per cost."""
+        return self._first("evsi_per_cost")
+
+    def _first(self, by: str) -> pd.Series:
+        return self.table.iloc[int(self.table[by].to_numpy().argmax())]
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a candidate, with the index of the candidates.
@@ -76,14 +79,13 @@ class RunValues:
         return self.table.copy()
 
     def __repr__(self) -> str:
-        best = self.table.sort_values("evsi_per_cost", ascending=False).head(_SHOWN)
+        best = self.table.sort_values("evsi", ascending=False).head(_SHOWN)
         shown = best[["n_params", "tokens", COST, "evsi", "evsi_se", "worth_flops"]].copy()
         for name in SIZES[:2]:
             shown[name] = [format_quantity(value, kind=name) for value in shown[name]]
         lines = [
             f"Values of {len(self.table)} candidate runs for a decision on "
-            f"{format_quantity(self.decision.budget, kind='flops')}, by value per cost: nats per "
-            "token of expected loss",
+            f"{format_quantity(self.decision.budget, kind='flops')}, in nats per token",
             shown.to_string(float_format="{:.3g}".format),
             f"Perfect knowledge of the law would gain {self.value_of_perfect_information:.2g}.",
         ]

@@ -85,8 +85,8 @@ def check_pairs(recipes: dict[str, Recipe], pairs: Pairs) -> PairCheck:
         sizes = {name: xr.DataArray(frame[name], dims="pair") for name in one.law.covariates}
         losses.append(one.law.loss(one.draws, SimpleNamespace(**sizes)))
     by_law: xr.DataArray = xr.ufuncs.log(losses[1] / losses[0]).transpose("chain", "draw", "pair")
-    log_ratio = np.log(frames[1]["loss"] / frames[0]["loss"])
-    above = log_ratio.to_numpy() > by_law.to_numpy()
+    log_ratio = np.log(frames[1]["loss"].to_numpy() / frames[0]["loss"].to_numpy())
+    above = log_ratio > by_law.to_numpy()
     same = (above[..., 1:] == above[..., :-1]).sum(axis=-1)
     n_neighbours = len(pairs) - 1
     lower, upper = interval(by_law).values

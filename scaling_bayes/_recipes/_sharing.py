@@ -90,6 +90,7 @@ def log_density_at_zero(draws: np.ndarray) -> tuple[float, bool]:
     draws : ndarray, shape (draw, dimension)
         Posterior draws.
     """
+    from scipy.special import logsumexp
     from scipy.stats import multivariate_normal
 
     dims = draws.shape[1]
@@ -98,12 +99,12 @@ def log_density_at_zero(draws: np.ndarray) -> tuple[float, bool]:
     root = np.linalg.cholesky(spread)
     away = np.linalg.solve(root, draws.T).T
     variance = dims * _BANDWIDTH**2
-    kernel = np.exp(-0.5 * (away**2).sum(axis=1) / variance)
-    if kernel.sum() ** 2 < _LEAST_NEAR * (kernel**2).sum() or not kernel.any():
+    log_kernels = -0.5 * ((away**2).sum(axis=1) / variance + dims * np.log(2 * np.pi * variance))
+    log_sum = logsumexp(log_kernels)
+    if 2 * log_sum - logsumexp(2 * log_kernels) < np.log(_LEAST_NEAR):
         return by_normal, False
-    log_kernel = np.log(kernel.mean()) - 0.5 * dims * np.log(2 * np.pi * variance)
     smoothed = multivariate_normal(np.linalg.solve(root, centre), (1 + variance) * np.eye(dims))
-    return by_normal + float(log_kernel - smoothed.logpdf(np.zeros(dims))), True
+    return by_normal + float(log_sum - np.log(len(draws)) - smoothed.logpdf(np.zeros(dims))), True
 
 
 def _log_mean_change(standardised: np.ndarray, factor: float) -> float:

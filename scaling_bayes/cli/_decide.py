@@ -345,7 +345,7 @@ def _alternatives(frame: pd.DataFrame, prob: float, *, known: bool) -> Group:
             "",
             "N",
             "D",
-            f"loss,\n{100 * prob:g}% interval",
+            f"loss,\n{100 * prob:g}% interval" if known else "loss",
             "regret\non average",
             "regret at 95th\npercentile",
             "best with\nprobability",

@@ -103,11 +103,11 @@ def _answer(values: RunValues, plan: RunPlan | None) -> Answer:
     """Return the values of single runs, and the plan of several."""
     decision = values.decision
     frame = values.to_frame().reset_index(names="candidate")
-    ordered = frame.sort_values("evsi_per_cost", ascending=False)
+    ordered = frame.sort_values("evsi", ascending=False)
     best = values.best
     size, data = _numbers.n_params(best["n_params"]), _numbers.tokens(best["tokens"])
     opening = [
-        f"Most value per cost has the candidate {best.name}: N {size}, D {data}. On average its "
+        f"Most value has the candidate {best.name}: N {size}, D {data}. On average its "
         f"outcome lowers the expected loss of the decision by {_value(best['evsi'])} nats per "
         f"token, as {_numbers.flops(best['worth_flops'])} more would.",
         f"The decision: train {decision.choice} on {_numbers.flops(decision.budget)}.",
@@ -140,7 +140,7 @@ def _answer(values: RunValues, plan: RunPlan | None) -> Answer:
 def _values(frame: pd.DataFrame, n: int) -> Group:
     which = f"The {len(frame)} of {n} candidates" if n > len(frame) else f"{n} candidates"
     return table_of(
-        f"{which} with most value per cost",
+        f"{which} with most value",
         ["candidate", "N", "D", "cost", "value", "standard\nerror", "worth", "trusted"],
         [
             [

@@ -2,7 +2,8 @@
 
 Every function draws on matplotlib axes, makes new ones if none are given, and returns them.
 Colours are those of the current colour cycle, so that ArviZ's styles apply. The numbers come
-from `scaling_bayes.forecast` and `scaling_bayes.allocate`; nothing is estimated here.
+from `scaling_bayes.forecast`, `scaling_bayes.allocate` and `scaling_bayes.decide`; nothing is
+estimated here.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ def plot_next_run(values: RunValues, *, ax: Axes | None = None) -> Axes:
     """Draw the expected value of each candidate run against its cost, both on log scales.
 
     Bars are plus and minus one Monte Carlo standard error. Colours say how large the model is.
-    Hollow markers are candidates whose weights cannot be trusted. The one with most value per cost
-    is ringed. No run can be worth more than the dashed line, the value of perfect information; one
-    worth less than a thousandth of the best is drawn at the lower edge.
+    Hollow markers are candidates whose weights cannot be trusted. Ringed are those with most value
+    and with most value per cost. No run can be worth more than the dashed line, the value of
+    perfect information; one worth less than a thousandth of the best is drawn at the lower edge.
 
     Parameters
     ----------
@@ -44,13 +44,8 @@ def plot_next_run(values: RunValues, *, ax: Axes | None = None) -> Axes:
     _draw_candidates(ax, table.assign(evsi=table["evsi"].clip(lower=floor)), floor)
     most = values.value_of_perfect_information
     ax.axhline(most, color="black", linestyle="--", label="value of perfect information")
-    best = values.best
-    label = (
-        f"most value per cost: N {format_quantity(best['n_params'], kind='n_params')}, "
-        f"D {format_quantity(best['tokens'], kind='tokens')}"
-    )
-    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": "C3", "linewidths": 1.5, "s": 150}
-    ax.scatter(best["cost"], best["evsi"], label=label, zorder=3, **ring)
+    _ring(ax, values.best, "most value", "-")
+    _ring(ax, values.best_per_cost, "most value per cost", ":")
     _set_axes(ax, table)
     budget = format_quantity(values.decision.budget, kind="flops")
     ax.legend(**place, title=f"for a decision on {budget}")
@@ -82,6 +77,13 @@ def _draw_candidates(ax: Axes, table: pd.DataFrame, floor: float) -> None:
         )
     bar = ax.figure.colorbar(colours, ax=ax, label=SIZE_LABELS["n_params"])
     set_log_ticks(bar.ax.yaxis, size_words("n_params"))
+
+
+def _ring(ax: Axes, run: pd.Series, what: str, linestyle: str) -> None:
+    size = format_quantity(run["n_params"], kind="n_params")
+    label = f"{what}: N {size}, D {format_quantity(run['tokens'], kind='tokens')}"
+    style: dict[str, Any] = {"facecolors": "none", "edgecolors": "C3", "linewidths": 1.5}
+    ax.scatter(run["cost"], run["evsi"], s=150, label=label, linestyle=linestyle, zorder=3, **style)
 
 
 def _set_axes(ax: Axes, table: pd.DataFrame) -> None:

@@ -67,7 +67,7 @@ def plot_regret(
     ax = axes_or_new(ax, figsize=WIDE)
     top = _draw_regret(ax, decision, low, high)
     if not found.empty:
-        label = f"regret below {epsilon:g} with probability {prob:g}"
+        label = f"regret below {epsilon:g} nats with probability {prob:g}"
         ax.axvspan(*found.n_params, color="C2", alpha=0.2, linewidth=0, zorder=0, label=label)
     ax.plot(
         decision.choice.n_params,

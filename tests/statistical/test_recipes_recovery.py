@@ -278,8 +278,8 @@ def test_bayes_factors_are_those_of_the_marginal_likelihoods(settings):
     factors = [without - log_marginal(free, by * spread) for by in (1, 2, 0.5)]
     row = free.sharing.loc["alpha_C"]
     logger.info("by importance sampling %s, by density ratio\n%s", factors, row)
-    assert row["log_bayes_factor"] == pytest.approx(factors[0], abs=0.2)
-    assert row["log_bayes_factor_upper"] == pytest.approx(max(factors), abs=0.2)
-    assert row["log_bayes_factor_lower"] == pytest.approx(min(factors), abs=0.2)
+    assert row["log_bayes_factor"] == pytest.approx(factors[0], abs=0.3)
+    assert row["log_bayes_factor_upper"] == pytest.approx(max(factors), abs=0.3)
+    assert row["log_bayes_factor_lower"] == pytest.approx(min(factors), abs=0.3)
     # Data that say nothing would make all of these zero.
     assert abs(factors[0]) > 0.3

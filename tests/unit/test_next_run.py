@@ -71,8 +71,8 @@ def test_value_and_information_are_those_of_the_conjugate_case(weight):
     nats = -np.log(1 - shrunk(weight)) / 2
     assert learned.about["theta"].mean() == pytest.approx(nats, rel=0.02, abs=0.002)
     error = learned.information.std() / np.sqrt(len(learned.information))
-    assert abs(learned.information.mean() - nats) < 4 * error + 0.02
-    assert learned.failed.mean() < 0.02
+    assert abs(learned.information.mean() - nats) < 4 * error + 0.01
+    assert learned.failed.mean() < 0.1
 
 
 def test_two_runs_are_worth_as_much_as_one_of_twice_the_weight():
@@ -102,7 +102,7 @@ def test_weights_of_a_run_that_teaches_too_much_are_found_out():
 
 def test_pareto_k_is_that_of_arviz():
     rng = np.random.default_rng(1)
-    log_weights = rng.standard_normal((30, 2000)) * np.linspace(0.2, 4, 30)[:, None]
+    log_weights = rng.standard_normal((30, 2000)) * np.linspace(0.2, 2, 30)[:, None]
     _, expected = array_stats.psislw(-log_weights)
     np.testing.assert_allclose(pareto_k(normalised(log_weights)), expected, atol=0.05)
 
@@ -129,8 +129,8 @@ def test_a_table_has_a_row_for_each_candidate(decision, candidates):
     np.testing.assert_allclose(table["evsi_per_cost"], table["evsi"] / table["cost"])
     assert (table[["information", "evsi_se"]] > 0).all(axis=None)
     assert table["trusted"].all()
-    assert values.best.name == table["evsi_per_cost"].idxmax()
-    assert values.most_valuable.name == table["evsi"].idxmax()
+    assert values.best.name == table["evsi"].idxmax()
+    assert values.best_per_cost.name == table["evsi_per_cost"].idxmax()
     assert "6 candidate runs" in repr(values)
 
 
@@ -173,10 +173,11 @@ def test_costs_are_in_any_unit(decision, candidates):
 
 def test_an_average_of_one_posterior_with_itself_values_runs_alike(fit, fitter, runs, candidates):
     both = sb.average({"a": fit, "b": fitter.fit(runs, seed=2)})
-    mixed = sb.next_run(sb.decide(both, flops=1e22), candidates).to_frame()
-    alone = sb.next_run(sb.decide(fit, flops=1e22), candidates).to_frame()
-    error = np.hypot(mixed["evsi_se"], alone["evsi_se"])
-    assert (np.abs(mixed["evsi"] - alone["evsi"]) < 4 * error).all()
+    mixed = sb.next_run(sb.decide(both, flops=1e22), candidates)
+    alone = sb.next_run(sb.decide(fit, flops=1e22), candidates)
+    difference = mixed.table["evsi"] - alone.table["evsi"]
+    error = np.hypot(mixed.table["evsi_se"], alone.table["evsi_se"])
+    assert (difference.abs() < 4 * error + 0.01 * alone.value_of_perfect_information).all()
 
 
 def test_draws_of_an_average_keep_their_own_noise(fit, runs, quiet):

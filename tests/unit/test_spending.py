@@ -204,7 +204,7 @@ def test_words_say_what_the_numbers_are_of(spent):
     assert "less than before for" in text
     assert "USD more" in text
     assert "nats per doubling" in text
-    assert "nats per 1M USD" in text
+    assert " per 1M USD" in text
     assert "is left at the last" in text
     assert "At 20M USD a nat, another doubling is not worth its price in expectation" in text
     assert "With probability 0.9 it is worth it below" in text
