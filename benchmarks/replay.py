@@ -58,8 +58,8 @@ class Case:
 CASES = {
     "chinchilla_fig4": Case(CHINCHILLA, None, 10),
     "tiny_transformers": Case(TINY, None, 10),
-    "chinchilla_fig4-discrepancy": Case(CHINCHILLA, sb.discrepancy.Smooth(), 5),
-    "tiny_transformers-discrepancy": Case(TINY, sb.discrepancy.Smooth(), 5),
+    "chinchilla_fig4-discrepancy": Case(CHINCHILLA, sb.discrepancy.Smooth(), 4),
+    "tiny_transformers-discrepancy": Case(TINY, sb.discrepancy.Smooth(), 4),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ MOST_FLOPS = 1e45
 """Compute at and beyond which a target counts as never reached."""
 
 _BISECTIONS = 45
+
+Path = Callable[[LawDraws, "xr.DataArray"], "xr.DataArray"]
+"""From a law and compute to the loss there, along some way of spending it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +111,10 @@ class ComputeToReach:
 def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReach:
     """Return the compute that it takes to reach target losses, allocated optimally.
 
-    It is that of the law, without its discrepancy.
-    Found for each draw by bisection in log compute between 1e10 and 1e45 FLOPs, since the
-    loss at the optimum falls with compute. A target that more than 1e45 FLOPs would reach counts
-    as never reached; one that is met at 1e10 FLOPs gets that.
+    It is that of the law, without its discrepancy. Found for each draw by bisection in log compute
+    between 1e10 and 1e45 FLOPs, since the loss at the optimum falls with compute. A target that
+    more than 1e45 FLOPs would reach counts as never reached; one that is met at 1e10 FLOPs gets
+    that.
 
     Parameters
     ----------
@@ -139,27 +143,56 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
             f"target losses must be positive numbers, in nats per token; got {loss!r}."
         )
     target = xr.DataArray(targets, dims="target")
-    flops = mix(source, lambda one: _flops_to_reach(one, target))
+
+    def of_law(one: LawDraws) -> xr.DataArray:
+        every = target.broadcast_like(one.draws[one.law.parameter_names[0]])
+        return flops_to_reach(best_loss, one, every).transpose("chain", "draw", "target")
+
+    flops = mix(source, of_law)
     return ComputeToReach(source.label, targets, flops, law_words(source))
 
 
-def _flops_to_reach(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
-    """Return the compute at which each draw of a law reaches each target."""
+def flops_to_reach(path: Path, source: LawDraws, loss: xr.DataArray) -> xr.DataArray:
+    """Return the compute at which each draw of a law reaches its own target.
+
+    Parameters
+    ----------
+    path : Path
+        How compute is spent; the loss falls along it.
+    source : LawDraws
+        The law and its draws.
+    loss : DataArray
+        Targets in nats per token, with dims chain, draw and any others.
+
+    Returns
+    -------
+    DataArray
+        FLOPs between 1e10 and 1e45; infinite where more would be needed.
+    """
     import xarray as xr
 
-    any_parameter = source.draws[source.law.parameter_names[0]]
-    shape = xr.broadcast(any_parameter, target)[0]
-    low, high = (xr.full_like(shape, np.log(bound)) for bound in (LEAST_FLOPS, MOST_FLOPS))
-    never = _best_loss(source, xr.ufuncs.exp(high)) > target
+    low, high = (xr.full_like(loss, np.log(bound)) for bound in (LEAST_FLOPS, MOST_FLOPS))
+    never = path(source, xr.ufuncs.exp(high)) > loss
+    reached = bisected(lambda flops: path(source, flops) <= loss, low, high)
+    flops: xr.DataArray = reached.where(~never, np.inf)
+    return flops
+
+
+def bisected(
+    holds: Callable[[xr.DataArray], xr.DataArray], low: xr.DataArray, high: xr.DataArray
+) -> xr.DataArray:
+    """Return the compute from which a condition holds, between two log computes."""
+    import xarray as xr
+
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        enough = _best_loss(source, xr.ufuncs.exp(middle)) <= target
+        enough = holds(xr.ufuncs.exp(middle))
         low, high = low.where(enough, middle), high.where(~enough, middle)
-    flops: xr.DataArray = xr.ufuncs.exp(high).where(~never, np.inf)
-    return flops.transpose("chain", "draw", "target")
+    flops: xr.DataArray = xr.ufuncs.exp(high)
+    return flops
 
 
-def _best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
+def best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     """Return the loss of the law at a budget spent in the best way."""
     law = source.law
     sizes_read = set(law.covariates) & set(SIZES)

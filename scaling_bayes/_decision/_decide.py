@@ -134,7 +134,7 @@ class Decision:
     def _rows(self) -> dict[str, float]:
         """Return the model sizes of the alternatives, by what they are."""
         found = {"choice": self.choice.n_params}
-        for name, rule in rules.REGISTRY.items():
+        for name, rule in rules.REGISTRY.items() if self.loss.size > 1 else ():
             if rule() != self.rule and rule().suits(self.options):
                 found[f"by {name}"] = chosen(self.problem, self.options, rule()).n_params
         low, high = self.options.n_params[[0, -1]]
@@ -242,6 +242,7 @@ class Decision:
     def words(self) -> tuple[str, ...]:
         """What the decision comes to, in sentences."""
         low, high = self.loss_interval
+        median = float(np.quantile(self.loss, 0.5, method="inverted_cdf"))
         whose = "the mean curve" if self.options.of == "mean_curve" else "one new run"
         known = self.loss.size > 1
         lines = [f"Train {self.choice}: {self.rule.words}."]
@@ -249,7 +250,7 @@ class Decision:
             words = self.problem.hardware.cost_in_words(self.choice.total_flops)
             lines.append(f"It costs {words}.")
         interval = f" [{low:.4f}, {high:.4f}] ({DEFAULT_PROB:.0%} equal-tailed)" if known else ""
-        lines.append(f"Loss of {whose}: {np.median(self.loss):.4f}{interval} nats per token.")
+        lines.append(f"Loss of {whose}: {median:.4f}{interval} nats per token.")
         if known:
             lines.append(
                 f"Its regret is {self.regret.mean():.2g} nats on average and "

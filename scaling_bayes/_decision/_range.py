@@ -17,9 +17,11 @@ from scaling_bayes.units import format_quantity
 if TYPE_CHECKING:
     import xarray as xr
 
-_FRONTIER, _ROWS = 81, 41
-_LEAST_SHARE = 0.02
-"""Smallest share of the budget that the region looks at."""
+_FRONTIER, _SIDE = 121, 45
+_LEAST_SHARE = 0.01
+"""Smallest share of a budget's tokens that the region looks at."""
+_LEAST_SHOWN, _BEYOND = 0.05, 1.25
+"""Probability that the region reaches to, and the factor on sizes beyond."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,7 @@ class AllocationRange:
     tokens: tuple[float, float]
     most_probable: tuple[float, float]
     problem: Problem
+    options: Options
     budget: float
 
     @property
@@ -54,60 +57,65 @@ class AllocationRange:
 
     @cached_property
     def region(self) -> xr.DataArray:
-        """Probability of a regret below epsilon for every (N, D), with dims n_params and tokens.
+        """Probability of a regret below epsilon for (N, D) that budget and limits allow.
 
-        Regret is against the best with the whole budget, so that points below it show what could
-        be saved; NaN where budget and limits do not reach.
+        Regret is against the best with the whole budget, so that shares below 1 show what could
+        be saved. Dims are ``n_params`` and ``share``, of the tokens that the budget leaves to a
+        size; the coordinate ``tokens`` has both.
         """
         import xarray as xr
 
-        low, high = self._window()
-        n_params = np.exp(np.linspace(low, high, _ROWS))
+        n_params = np.geomspace(*self._window(), _SIDE)
         at_most = self.problem.tokens(n_params, self.budget)
-        tokens = np.exp(
-            np.linspace(np.log(at_most.min() * _LEAST_SHARE), np.log(at_most.max()), _ROWS)
-        )
-        n, d = (axis.ravel() for axis in np.meshgrid(n_params, tokens, indexing="ij"))
-        losses = self._losses(n, d)
-        best = losses[:_FRONTIER].min(axis=0)
-        below = (losses[_FRONTIER:] - best < self.epsilon).mean(axis=1)
-        reached = d <= np.repeat(at_most, _ROWS) * (1 + 1e-9)
+        most_sure = self.most_probable[0]
+        coarse = np.geomspace(_LEAST_SHARE, 1, _SIDE)
+        tokens = self.problem.tokens(np.array([most_sure]), self.budget) * coarse
+        sure = self._probability(np.full(_SIDE, most_sure), tokens) > _LEAST_SHOWN
+        shares = np.geomspace(coarse[sure].min(initial=1 / _BEYOND) / _BEYOND, 1, _SIDE)
+        n, d = np.broadcast_arrays(n_params[:, None], at_most[:, None] * shares)
         return xr.DataArray(
-            np.where(reached, below, np.nan).reshape(_ROWS, _ROWS),
-            dims=("n_params", "tokens"),
-            coords={"n_params": n_params, "tokens": tokens},
+            self._probability(n.ravel(), d.ravel()).reshape(_SIDE, _SIDE),
+            dims=("n_params", "share"),
+            coords={"n_params": n_params, "share": shares, "tokens": (("n_params", "share"), d)},
             attrs={"units": "1", "epsilon": self.epsilon},
         )
 
     @cached_property
     def cheapest(self) -> tuple[float, float, float]:
-        """N, D and training FLOPs of the cheapest (N, D) in the region; NaN if there is none."""
-        flops = self.problem.k * self.region["n_params"] * self.region["tokens"]
-        inside = flops.where(self.region >= self.prob)
-        if not inside.notnull().any():
+        """N, D and training FLOPs of the cheapest (N, D) in the region; NaN if there is none.
+
+        By interpolation along the tokens of each size in the region.
+        """
+        n_params, tokens = self.region["n_params"].to_numpy(), self.region["tokens"].to_numpy()
+        found = [
+            (n, _first_at(below, np.log(d), self.prob))
+            for n, d, below in zip(n_params, tokens, self.region.to_numpy(), strict=True)
+        ]
+        n, log_d = min(found, key=lambda point: np.log(point[0]) + np.nan_to_num(point[1], nan=1e9))
+        if np.isnan(log_d):
             return (np.nan,) * 3
-        place = inside.argmin(...)
-        found = inside.isel(place)
-        return float(found["n_params"]), float(found["tokens"]), float(found)
+        d = float(np.exp(log_d))
+        return float(n), d, float(self.problem.k * n * d)
 
     def _window(self) -> tuple[float, float]:
-        """Return the ends of log N that the region spans: the range and as much on either side."""
-        middle = self.most_probable[0]
-        ends = (middle, middle) if self.empty else self.n_params
-        low, high = np.log(ends[0]), np.log(ends[1])
-        beside = max(high - low, np.log(4.0))
-        limits = self.problem.limits
-        least = np.log(max(limits.of("least_n_params", 1.0), 1.0))
-        return max(low - beside, least), min(high + beside, np.log(limits.of("n_params", np.inf)))
+        """Return the smallest and largest size whose regret may be below epsilon, and beyond."""
+        probable = (self.options.regret < self.epsilon).mean(axis=1) > _LEAST_SHOWN
+        sizes = np.append(self.options.n_params[probable], self.most_probable[0])
+        least, most = self.options.n_params[[0, -1]]
+        return max(sizes.min() / _BEYOND, least), min(sizes.max() * _BEYOND, most)
 
-    def _losses(self, n_params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """Return losses along the frontier and then at points, jointly, of shape (point, draw)."""
-        along = np.exp(np.linspace(*self._window(), _FRONTIER))
+    def _probability(self, n_params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """Return how probably regrets at points are below epsilon, of shape (point,).
+
+        Losses there and along the frontier are drawn jointly.
+        """
+        along = np.geomspace(*self._window(), _FRONTIER)
         n = np.append(along, n_params)
         d = np.append(self.problem.tokens(along, self.budget), tokens)
         points = point_dataset({"n_params": n, "tokens": d, "flops": self.problem.k * n * d})
-        losses = self.problem.losses(points, joint_shift)
-        return losses.to_numpy().reshape(len(n), -1)
+        losses = self.problem.losses(points, joint_shift).to_numpy().reshape(len(n), -1)
+        below: np.ndarray = losses[_FRONTIER:] - losses[:_FRONTIER].min(axis=0) < self.epsilon
+        return below.mean(axis=1)
 
     def __str__(self) -> str:
         at = f"regret below {self.epsilon:g} nats with probability {self.prob:g}"
@@ -117,12 +125,13 @@ class AllocationRange:
                 f"No allocation has a {at}: N {format_quantity(size, kind='n_params')} has it with "
                 f"{most:.2f}."
             )
-        (low, high), (least, most) = self.n_params, self.tokens
-        return (
-            f"N from {format_quantity(low, kind='n_params')} (D "
-            f"{format_quantity(least, kind='tokens')}) to {format_quantity(high, kind='n_params')} "
-            f"(D {format_quantity(most, kind='tokens')}) have a {at}."
-        )
+        ends = [
+            f"N {format_quantity(n, kind='n_params')} (D {format_quantity(d, kind='tokens')})"
+            for n, d in zip(self.n_params, self.tokens, strict=True)
+        ]
+        if ends[0] == ends[1]:
+            return f"{ends[0]} alone has a {at}."
+        return f"From {ends[0]} to {ends[1]}, all have a {at}."
 
 
 def allocation_range(
@@ -153,8 +162,21 @@ def allocation_range(
         tokens=(float(tokens[0]), float(tokens[1])),
         most_probable=(float(options.n_params[top]), float(below[top])),
         problem=problem,
+        options=options,
         budget=budget,
     )
+
+
+def _first_at(below: np.ndarray, log_tokens: np.ndarray, prob: float) -> float:
+    """Return the least log of tokens from which on up to the budget's all are sure enough."""
+    unsure = np.flatnonzero(below < prob)
+    last = int(unsure.max(initial=-1))
+    if last == len(below) - 1:
+        return np.nan
+    if last < 0:
+        return float(log_tokens[0])
+    ends = slice(last, last + 2)
+    return float(np.interp(prob, below[ends], log_tokens[ends]))
 
 
 def _crossing(

@@ -73,14 +73,16 @@ class Rule(ABC):
 
 @dataclass(frozen=True)
 class ExpectedLoss(Rule):
-    """The smallest expected loss, which is also the smallest expected regret."""
+    """The smallest expected loss of the mean curve, which has the smallest expected regret.
+
+    Of a new run with heavy-tailed noise on log loss there is no expectation.
+    """
 
     words = "the smallest expected loss"
 
     def scores(self, options: Options) -> np.ndarray:
         """Return expected losses; see `Rule.scores`."""
-        expected: np.ndarray = options.loss.mean(axis=1)
-        return expected
+        return options.expected_loss
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ class CVaR(Rule):
     """The smallest conditional value at risk: the mean over the worst draws.
 
     (Rockafellar & Uryasev 2000.) The worst are those above the quantile `prob`: the
-    ceil((1 - prob) n) largest of n draws.
+    ceil((1 - prob) n) largest of n draws. Of new runs with heavy-tailed noise it rests on the few
+    worst draws; take it of the mean curve or of regret.
 
     Parameters
     ----------

@@ -129,8 +129,8 @@ def plan_runs(
     best = max(plans, key=lambda plan: plan.value)
     if not best.steps:
         raise InputError(
-            f"no plan can be made: {best.stopped} with the first run. Values of single runs, by "
-            "refits, are to be had from sb.next_run."
+            f"no plan can be made: {best.stopped}. Look at single runs by sb.next_run, which "
+            "refits where weights fail."
         )
     rows = [step.row for step in best.steps]
     joint = np.array([step.learned.gain.mean() for step in best.steps])
@@ -180,12 +180,12 @@ def _greedy(simulation: Simulation, cost: np.ndarray, budget: float, merit: Meri
         learned = _with_each(simulation, taught, affordable, len(steps))
         trusted = {row: each for row, each in learned.items() if each.failed.mean() <= MOST_FAILED}
         if not trusted:
-            return _Greedy(steps, "the weights of the draws cannot be trusted any more")
+            return _Greedy(steps, "the weights of the draws cannot be trusted beyond")
         rows = np.array(list(trusted))
         added = np.array([each.gain.mean() for each in trusted.values()]) - value
         best = int(merit(added, cost[rows]).argmax())
         if added[best] <= 0:
-            return _Greedy(steps, "no further candidate adds anything")
+            return _Greedy(steps, "no other candidate adds anything")
         row = int(rows[best])
         taught = taught + simulation.log_weights(row, len(steps))
         steps.append(_Step(row, trusted[row]))

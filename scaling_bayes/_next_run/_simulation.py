@@ -64,8 +64,8 @@ class Simulation:
     """Options and candidates in the same draws, and outcomes of the candidates.
 
     The draws are taken for all that is believed: an outcome is simulated from one of them, and
-    weighs all of them by its likelihood. So no run is worth less than nothing, and none more than
-    perfect information.
+    weighs all of them by its likelihood. So no run is worth less than nothing, and, on average
+    over outcomes from all draws, none more than perfect information.
 
     Attributes
     ----------

@@ -123,7 +123,8 @@ def next_run(
     candidates : DataFrame
         One row a run that could be trained: two of ``n_params``, ``tokens`` and ``flops``;
         optional ``cost``, in any unit (FLOPs by default), and ``weight``, the number of equal
-        runs that the row stands for.
+        runs that the row stands for. Where the decision limits unique tokens, candidates are
+        taken to repeat them as its own choice does.
     quantities : mapping of str to DataArray or ndarray, optional
         Draws of quantities to learn about, such as ``{"alpha": fit.draws["alpha_N"]}``, beside
         the decision's ``optimal_n_params`` and ``optimal_loss``.

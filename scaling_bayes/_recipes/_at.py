@@ -18,7 +18,8 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._recipes._paths import Path, along, flops_to_reach, optimal
+from scaling_bayes._reach import Path, best_loss, flops_to_reach
+from scaling_bayes._recipes._paths import along
 from scaling_bayes._recipes._recipe import Recipe
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -151,8 +152,8 @@ def recipes_at(
     first, second = recipes.values()
     points = points_of(first, None, n_params=n_params, tokens=tokens, flops=flops)
     if n_params is None and tokens is None:
-        path: Path | None = optimal
-        losses = [optimal(one, points["flops"]) for one in (first, second)]
+        path: Path | None = best_loss
+        losses = [best_loss(one, points["flops"]) for one in (first, second)]
     else:
         losses = [law_loss(one, points) for one in (first, second)]
         known = {"n_params", "tokens"} <= set(points)

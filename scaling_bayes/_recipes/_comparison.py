@@ -50,7 +50,8 @@ class RecipeComparison:
         Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``. In the
         posterior, ``first_`` and ``second_`` stand before the natural parameters of each recipe,
         ``log_ratio_`` before what the second's are to the first's (sizes of terms at the centre of
-        the runs, such as ``N_c_term``), and names alone are of the middle of both.
+        the runs, such as ``N_c_term``), ``shift_`` before what that does to the log loss there, and
+        names alone are of the middle of both.
     """
 
     recipes: dict[str, Recipe]

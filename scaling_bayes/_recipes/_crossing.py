@@ -14,7 +14,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._recipes._paths import bisected, optimal
+from scaling_bayes._reach import best_loss, bisected
 from scaling_bayes._recipes._recipe import Recipe
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity
@@ -103,7 +103,7 @@ def crossing(recipes: dict[str, Recipe], least: float, most: float) -> Crossing:
     first, second = recipes.values()
 
     def second_better(flops: xr.DataArray) -> xr.DataArray:
-        better: xr.DataArray = optimal(second, flops) < optimal(first, flops)
+        better: xr.DataArray = best_loss(second, flops) < best_loss(first, flops)
         return better
 
     grid = xr.DataArray(np.geomspace(least, most, _GRID), dims="budget")

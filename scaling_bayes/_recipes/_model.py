@@ -61,8 +61,8 @@ def build_recipe_model(
     """Return the PyMC model of two recipes that follow the same law.
 
     Sampled are the parameters of the middle of both, in centred coordinates, with the priors of
-    the law, and the log ratios of the second recipe to the first. So it does not matter which is
-    the first.
+    the law; and for each log ratio of the second recipe to the first, what it does to the log loss
+    at the centre. It does not matter which recipe is the first.
 
     Parameters
     ----------

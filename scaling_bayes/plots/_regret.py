@@ -65,7 +65,7 @@ def plot_regret(
     low, high = _window(decision, [decision.choice.n_params, *others, *found.n_params])
     place = legend_place(ax)
     ax = axes_or_new(ax, figsize=WIDE)
-    top = _draw_regret(ax, decision, low, high)
+    top = max(_draw_regret(ax, decision, low, high), 2 * epsilon)
     if not found.empty:
         label = f"regret below {epsilon:g} nats with probability {prob:g}"
         ax.axvspan(*found.n_params, color="C2", alpha=0.2, linewidth=0, zorder=0, label=label)

@@ -188,6 +188,14 @@ def test_range_marks_the_choice_and_the_cheapest(decision: sb.Decision, ax: Axes
     assert "probability 0.9" in legend_of(ax)
 
 
+def test_one_size_has_a_regret_and_no_range(fit: sb.Fit, ax: Axes) -> None:
+    only = sb.decide(fit, flops=1e23, n_params="7B")
+    plots.plot_regret(only, ax=ax)
+    assert line_of(ax, "choice: ")[0].item() == 7e9
+    with pytest.raises(InputError, match="but one model size"):
+        plots.plot_range(only)
+
+
 # --- spending
 
 

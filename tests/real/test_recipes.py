@@ -98,7 +98,7 @@ def test_the_exponent_of_size_moves_as_published(decay):
     assert lower < PUBLISHED_CHANGE < upper < 0
 
 
-def test_runs_below_a_twelfth_of_the_compute_forecast_the_largest_pairs(fitter, runs_of):
+def test_runs_of_a_sixteenth_of_the_compute_forecast_the_largest_pairs(fitter, runs_of):
     """The mean log ratio of the largest pairs; the interval is of the mean curves."""
     small = {name: runs_of(name).below(flops=2e18) for name in (CONSTANT, COSINE)}
     both = fitter.fit(small, seed=1)
