@@ -81,7 +81,37 @@ _SECONDS: Final = {
     for unit in units
 }
 
-_CURRENCIES: Final = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+_SIGNS: Final = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+_CURRENCIES: Final = frozenset(
+    [
+        "AED",
+        "AUD",
+        "BRL",
+        "CAD",
+        "CHF",
+        "CNY",
+        "CZK",
+        "DKK",
+        "EUR",
+        "GBP",
+        "HKD",
+        "ILS",
+        "INR",
+        "JPY",
+        "KRW",
+        "MXN",
+        "NOK",
+        "NZD",
+        "PLN",
+        "SAR",
+        "SEK",
+        "SGD",
+        "TRY",
+        "TWD",
+        "USD",
+        "ZAR",
+    ]
+)
 _MONEY: Final = re.compile(r"([$€£¥])?\s*(.*?)\s*(?:(?<![A-Za-z])([A-Za-z]{3}))?")
 
 _NAMES: Final = {
@@ -93,7 +123,6 @@ _NAMES: Final = {
 _SHOWN: Final = {
     "flops": ("FLOPs", 1.0),
     "flop_rate": ("TFLOP/s", 1e12),
-    "duration": ("days", 86400.0),
 }
 _REMEDIES: Final = {
     "n_params": "Write a plain number or one such as '7B', '350M' or '1.3 billion'",
@@ -191,6 +220,8 @@ def format_quantity(value: float, *, kind: Kind) -> str:
     if kind in _SHOWN:
         unit, size = _SHOWN[kind]
         return f"{value / size:.3g} {unit}"
+    if kind == "duration":
+        return _time(value)
     return _short(value) + (" GPU-hours" if kind == "gpu_hours" else "")
 
 
@@ -228,7 +259,9 @@ def parse_money(value: float | int | str) -> tuple[float, str]:
         sign, amount, code = match.groups()
         if sign and code:
             raise UnitError(f"money = {value!r} names two currencies. {remedy}.")
-        currency = _CURRENCIES.get(sign or "", (code or "").upper())
+        currency = _SIGNS.get(sign or "", (code or "").upper())
+        if currency and currency not in _CURRENCIES:
+            raise UnitError(f"money = {value!r} has the unknown currency {code!r}. {remedy}.")
     fault = unreadable_because(amount, "money")
     if fault is not None:
         raise UnitError(f"money = {value!r} {fault[0]}. {remedy}.")
@@ -238,6 +271,12 @@ def parse_money(value: float | int | str) -> tuple[float, str]:
 def format_money(amount: float, currency: str) -> str:
     """Return an amount of money as people write it, such as ``"2.5M USD"``."""
     return f"{_short(amount)} {currency}".rstrip()
+
+
+def _time(seconds: float) -> str:
+    units = {"days": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
+    unit = next((name for name, size in units.items() if seconds >= size), "s")
+    return f"{seconds / units[unit]:.3g} {unit}"
 
 
 def _short(value: float) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from scaling_bayes._decision import rules
 from scaling_bayes._decision._losses import flat_parameters
-from scaling_bayes._decision._place import best_place
+from scaling_bayes._decision._place import chosen
 from scaling_bayes._mixture import Mixture
 from scaling_bayes.errors import ScalingBayesError
 from scaling_bayes.units import format_quantity
@@ -68,7 +68,12 @@ def _decided(decision: Decision, kind: str, words: str, **changed: object) -> It
         other = decision_on(problem, _within(decision), budget)  # type: ignore[arg-type]
     except ScalingBayesError:
         return
-    gain = float(decision.expected_loss - other.expected_loss)
+    here = decision.problem.points(np.array([decision.choice.n_params]), decision.budget)
+    there = other.problem.points(np.array([other.choice.n_params]), other.budget)
+    gain = float(
+        decision.problem.expected_losses([here, there])[0]
+        - other.problem.expected_losses([here, there])[1]
+    )
     yield kind, words, other.choice.n_params, other.choice.tokens, gain
 
 
@@ -85,11 +90,13 @@ def _parameters(decision: Decision) -> Iterator[Row]:
         return
     best = np.log(decision.options.n_params[decision.options.mean_curve.argmin(axis=0)])
     draws = {name: values.ravel() for name, values in vars(flat_parameters(source)).items()}
-    order = {name: _rank_correlation(values, best) for name, values in draws.items()}
+    order = {
+        name: _rank_correlation(values, best) for name, values in draws.items() if np.ptp(values)
+    }
     for name in sorted(order, key=lambda each: -abs(order[each]))[:_N_PARAMETERS]:
         low, high = np.quantile(draws[name], [_FIFTH, 1 - _FIFTH])
         for words, some in (("low", draws[name] <= low), ("high", draws[name] >= high)):
-            at = best_place(decision.options.only(some), _within(decision))
+            at = chosen(decision.problem, decision.options.only(some), _within(decision))
             values = draws[name][some]
             tokens = decision.problem.tokens(np.array([at.n_params]), decision.budget)[0]
             yield (
@@ -104,7 +111,7 @@ def _parameters(decision: Decision) -> Iterator[Row]:
 def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     from scipy.stats import spearmanr
 
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
+    if np.ptp(b) == 0:
         return 0.0
     return float(spearmanr(a, b).statistic)
 
@@ -114,7 +121,7 @@ def _laws(decision: Decision) -> Iterator[Row]:
     if member is None or isinstance(decision.rule, rules.MinimaxRegret):
         return
     for name in np.unique(member):
-        at = best_place(decision.options.only(member == name), _within(decision))
+        at = chosen(decision.problem, decision.options.only(member == name), _within(decision))
         tokens = decision.problem.tokens(np.array([at.n_params]), decision.budget)[0]
         yield "law", f"{name} alone", at.n_params, float(tokens), np.nan
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scaling_bayes._decision import rules
 from scaling_bayes._decision._hardware import Hardware, budget_in_flops
 from scaling_bayes._decision._limits import Limits
-from scaling_bayes._decision._place import Place, best_option, best_place, place_of
+from scaling_bayes._decision._place import chosen, place_of
 from scaling_bayes._decision._problem import Options, Problem
 from scaling_bayes._decision._range import AllocationRange, allocation_range
 from scaling_bayes._decision._repetition import Repetition
@@ -19,13 +19,15 @@ from scaling_bayes._decision.rules import Rule
 from scaling_bayes._draws import sizes
 from scaling_bayes._forecast import Of
 from scaling_bayes._intervals import DEFAULT_PROB
-from scaling_bayes._mixture import Source
+from scaling_bayes._mixture import Source, weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity, parse_quantity
 
 DEFAULT_EPSILON = 0.001
 """Nats per token of regret that count as none."""
 
+_BY = "by "
+"""What the names of the choices of other rules begin with."""
 _BESIDE = (0.25, 0.5, 2.0, 4.0)
 """Model sizes that stand beside the choice, as multiples of it."""
 
@@ -43,7 +45,7 @@ class Choice:
     total_flops : float
         With that of serving.
     epochs : float or None
-        How often the unique tokens are read; None where these are not limited.
+        How often the unique tokens are read, below 1 if not all; None where these are not limited.
     """
 
     n_params: float
@@ -85,6 +87,8 @@ class Decision:
         Draws of the loss of the choice: of the mean curve or a new run, as the decision was asked.
     regret : ndarray, shape (draw,)
         Draws of its regret.
+    score : float
+        What the rule says of the best of the options, the lower the better.
     """
 
     problem: Problem
@@ -94,6 +98,7 @@ class Decision:
     choice: Choice
     loss: np.ndarray
     regret: np.ndarray
+    score: float
 
     @property
     def binding(self) -> tuple[str, ...]:
@@ -122,32 +127,41 @@ class Decision:
         DataFrame
             One row an alternative: ``n_params``, ``tokens``, ``flops``; median ``loss`` with
             ``loss_lower`` and ``loss_upper``; of its regret the mean, the median, the 95th
-            percentile, and in ``probability_best`` how often it is the one of these with the
-            smallest loss; ``mismatch``, the share of the budget that its expected regret is
-            worth: so much less, spent as the rule says, would do as well on average.
+            percentile, and in ``probability_best`` how often it is the size with the smallest
+            loss, of all but those of other rules; ``mismatch``, the share of the choice's compute
+            that its expected regret is worth: so much less, spent on the size with the smallest
+            expected loss, would do as well on average. NaN if that is more than 0.9999.
+
+        Raises
+        ------
+        InputError
+            If `prob` is not between 0 and 1.
         """
+        if not 0 < prob < 1:
+            raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
         rows = self._rows()
         table = self._evaluated(list(rows.values()), prob)
-        table.insert(0, "alternative", list(rows))
-        return table.set_index("alternative")
+        table.index = pd.Index(list(rows), name="alternative")
+        sizes = [not name.startswith(_BY) for name in rows]
+        regret = np.stack([place_of(self.options, n).regret(self.options) for n in rows.values()])
+        best = regret[sizes].argmin(axis=0)
+        shares = np.bincount(best, minlength=sum(sizes)) / regret.shape[1]
+        table.loc[sizes, "probability_best"] = shares
+        return table
 
     def _rows(self) -> dict[str, float]:
         """Return the model sizes of the alternatives, by what they are."""
         found = {"choice": self.choice.n_params}
         for name, rule in rules.REGISTRY.items() if self.loss.size > 1 else ():
             if rule() != self.rule and rule().suits(self.options):
-                found[f"by {name}"] = chosen(self.problem, self.options, rule()).n_params
+                found[f"{_BY}{name}"] = chosen(self.problem, self.options, rule()).n_params
         low, high = self.options.n_params[[0, -1]]
         for factor in _BESIDE:
             n_params = self.choice.n_params * factor
             if self.problem.menu is None and low <= n_params <= high:
                 found[f"{factor:g} N"] = n_params
         if self.problem.menu is not None:
-            found |= {
-                format_quantity(n, kind="n_params"): n
-                for n in self.options.n_params
-                if n != self.choice.n_params
-            }
+            found |= {f"{n:.6g}": n for n in self.options.n_params if n != self.choice.n_params}
         return found
 
     def _evaluated(self, n_params: list[float], prob: float) -> pd.DataFrame:
@@ -159,7 +173,6 @@ class Decision:
         lower, median, upper = np.quantile(
             loss, [tail, 0.5, 1 - tail], axis=1, method="inverted_cdf"
         )
-        best = np.bincount(regret.argmin(axis=0), minlength=len(at)) / regret.shape[1]
         return pd.DataFrame(
             {
                 "n_params": n_params,
@@ -171,24 +184,29 @@ class Decision:
                 "regret_mean": regret.mean(axis=1),
                 "regret_median": np.median(regret, axis=1),
                 "regret_p95": np.quantile(regret, 0.95, axis=1, method="inverted_cdf"),
-                "probability_best": best,
+                "probability_best": np.nan,
                 "mismatch": self._mismatch(regret.mean(axis=1)),
             }
         )
 
     def _mismatch(self, regret: np.ndarray) -> np.ndarray:
-        """Return the share of the budget that regrets above the smallest are worth."""
-        shares = np.linspace(0.0, 0.95, 12)
-        coarse = replace(self.problem, n_candidates=200)
-        least = []
+        """Return the share of the choice's compute that expected regrets are worth."""
+        coarse = replace(self.problem, n_candidates=rules.COARSE_CANDIDATES)
+        places, shares = [], np.geomspace(1, 1e-4, 25)
         for share in shares:
+            budget = share * self.choice.total_flops
             try:
-                least.append(coarse.options((1 - share) * self.budget).expected_loss.min())
+                options = coarse.options(budget)
             except InputError:
                 break
-        rise = np.maximum.accumulate(np.array(least) - least[0])
-        above = regret - (self.options.expected_loss.min() - self.options.best_loss.mean())
-        worth: np.ndarray = np.interp(above, rise, shares[: len(rise)])
+            best = options.n_params[[options.expected_loss.argmin()]]
+            places.append(coarse.points(best, budget))
+        least = self.problem.expected_losses(places)
+        rise = np.maximum.accumulate(least - least[0])
+        rising = np.flatnonzero(np.diff(rise, prepend=-1.0) > 0)
+        above = np.maximum(regret - self.value_of_perfect_information, 0)
+        logs = np.interp(above, rise[rising], np.log(shares[rising]), right=np.nan)
+        worth: np.ndarray = 1 - np.exp(logs)
         return worth
 
     def range(
@@ -245,9 +263,14 @@ class Decision:
         median = float(np.quantile(self.loss, 0.5, method="inverted_cdf"))
         whose = "the mean curve" if self.options.of == "mean_curve" else "one new run"
         known = self.loss.size > 1
-        lines = [f"Train {self.choice}: {self.rule.words}."]
-        if self.problem.hardware is not None:
-            words = self.problem.hardware.cost_in_words(self.choice.total_flops)
+        score = self.rule.score_in_words(self.score)
+        lines = [f"Train {self.choice}: {self.rule.words} ({score})."]
+        hardware = self.problem.hardware
+        if hardware is not None:
+            words = hardware.cost_in_words(self.choice.total_flops)
+            if hardware.n_devices is not None:
+                trained = hardware.seconds(self.choice.flops)
+                words += f"; training takes {format_quantity(trained, kind='duration')}"
             lines.append(f"It costs {words}.")
         interval = f" [{low:.4f}, {high:.4f}] ({DEFAULT_PROB:.0%} equal-tailed)" if known else ""
         lines.append(f"Loss of {whose}: {median:.4f}{interval} nats per token.")
@@ -266,11 +289,9 @@ class Decision:
 
     def _beyond(self) -> tuple[str, ...]:
         """Say how far beyond its runs the source is asked."""
-        runs = getattr(self.problem.source, "runs", None)
-        if runs is None:
-            return ()
-        times = self.choice.flops / float(runs.frame["flops"].max())
-        if times <= 1:
+        fitted = [getattr(one, "runs", None) for one, _ in weighted_laws(self.problem.source)]
+        largest = [float(runs.frame["flops"].max()) for runs in fitted if runs is not None]
+        if not largest or (times := self.choice.flops / max(largest)) <= 1:
             return ()
         return (f"This is {times:.3g} times the compute of the largest run fitted.",)
 
@@ -361,7 +382,7 @@ def decide(
         limits=limits or Limits(),
         hardware=hardware,
         served_tokens=(
-            0.0 if served_tokens is None else parse_quantity(served_tokens, kind="tokens")  # type: ignore[arg-type]
+            parse_quantity(served_tokens, kind="tokens") if served_tokens else 0.0  # type: ignore[arg-type]
         ),
         repetition=repetition or Repetition(),
         menu=None if n_params is None else sizes("n_params", n_params),
@@ -371,11 +392,6 @@ def decide(
     )
     given = budget_in_flops(flops=flops, gpu_hours=gpu_hours, money=money, hardware=hardware)
     return decision_on(problem, resolved(rule), given)
-
-
-def chosen(problem: Problem, options: Options, rule: Rule) -> Place:
-    """Return the best size by a rule: any size, or one of the menu."""
-    return best_place(options, rule) if problem.menu is None else best_option(options, rule)
 
 
 def resolved(rule: Rule | str) -> Rule:
@@ -414,8 +430,9 @@ def decision_on(problem: Problem, rule: Rule, given: float | None) -> Decision:
             tokens=tokens,
             flops=float(point["flops"]),
             total_flops=float(point["total_flops"]),
-            epochs=None if unique is None else max(1.0, tokens / float(unique)),
+            epochs=None if unique is None else tokens / float(unique),
         ),
         loss=at.loss(options),
         regret=at.regret(options),
+        score=float(rule.scores(options).min()),
     )

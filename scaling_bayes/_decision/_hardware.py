@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral, Real
 
 from scaling_bayes.errors import InputError, UnitError
 from scaling_bayes.units import format_money, format_quantity, parse_money, parse_quantity
@@ -51,13 +52,13 @@ class Hardware:
     def __post_init__(self) -> None:
         object.__setattr__(self, "peak", parse_quantity(self.peak, kind="flop_rate"))
         share = self.utilisation
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share <= 1:
             raise InputError(
                 f"utilisation is {share!r}; give the share of the peak that is used, above 0 and "
                 "at most 1, such as 0.4."
             )
         n = self.n_devices
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        if n is not None and (isinstance(n, bool) or not isinstance(n, Integral) or n < 1):
             raise InputError(f"n_devices is {n!r}; give a whole number of at least 1.")
         if self.price is not None:
             parse_money(self.price)
@@ -78,8 +79,8 @@ class Hardware:
 
     @property
     def currency(self) -> str:
-        """The currency of the price; empty if it has none."""
-        return self._price[1]
+        """The currency of the price; empty if it is a plain number, or there is none."""
+        return "" if self.price is None else self._price[1]
 
     def flops(self, *, gpu_hours: object = None, money: object = None) -> float:
         """Return the FLOPs that GPU-hours or money buy.
@@ -94,9 +95,9 @@ class Hardware:
         Raises
         ------
         InputError
-            If not exactly one is given, there is no price, or the currencies differ.
+            If not exactly one is given, or there is no price.
         UnitError
-            If the value is not a positive quantity.
+            If the value is not a positive quantity, or the currencies differ.
         """
         if (gpu_hours is None) == (money is None):
             raise InputError("give either gpu_hours or money.")
@@ -136,12 +137,10 @@ class Hardware:
         return self.gpu_hours(flops) * _SECONDS_PER_HOUR / self.n_devices
 
     def cost_in_words(self, flops: float) -> str:
-        """Return GPU-hours, and money and time where these are known."""
+        """Return GPU-hours, and money where the price is known."""
         words = [format_quantity(self.gpu_hours(flops), kind="gpu_hours")]
         if self.price is not None:
             words.append(format_money(self.money(flops), self.currency))
-        if self.n_devices is not None:
-            words.append(format_quantity(self.seconds(flops), kind="duration"))
         return ", ".join(words)
 
 

@@ -23,14 +23,15 @@ class Limits:
     unique_tokens : float or str, optional
         Tokens that there are. A run may read them again, for less: see `Repetition`.
     wall_time : float or str, optional
-        Longest training, such as ``"60 days"``; needs `Hardware` with ``n_devices``.
+        Longest training, such as ``"60 days"``, or a number of seconds; needs `Hardware` with
+        ``n_devices``.
 
     Raises
     ------
     UnitError
         If a limit is not a positive quantity.
     InputError
-        If the smallest model is larger than the largest.
+        If a size is below 1, or the smallest model is larger than the largest.
     """
 
     n_params: float | str | None = None
@@ -42,8 +43,12 @@ class Limits:
     def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
             value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, parse_quantity(value, kind=kind))
+            if value is None:
+                continue
+            number = parse_quantity(value, kind=kind)
+            if kind != "duration" and number < 1:
+                raise InputError(f"the limit {name} is {value!r}; give at least 1.")
+            object.__setattr__(self, name, number)
         least, most = self.of("least_n_params", 0.0), self.of("n_params", float("inf"))
         if least > most:
             raise InputError(

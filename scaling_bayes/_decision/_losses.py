@@ -45,8 +45,8 @@ def mean_losses(
     *,
     seed: int,
     shift_of: Shift,
+    repetition: Repetition,
     unique_tokens: float | None = None,
-    repetition: Repetition | None = None,
 ) -> xr.DataArray:
     """Return draws of the mean curve at points, discrepancy included.
 
@@ -61,10 +61,10 @@ def mean_losses(
         of an average.
     shift_of : callable
         How the discrepancy is drawn: `joint_shift` or `shift_along`.
+    repetition : Repetition
+        What repeated tokens are worth.
     unique_tokens : float, optional
         Tokens that there are; without it none repeats.
-    repetition : Repetition, optional
-        What repeated tokens are worth; by default as published.
 
     Returns
     -------
@@ -76,30 +76,44 @@ def mean_losses(
 
     def of_law(one: LawDraws) -> xr.DataArray:
         rng = np.random.default_rng(seed)
-        p = flat_parameters(one)
-        n_params, tokens, flops = (points[name].to_numpy()[:, None] for name in SIZES)
-        if unique_tokens is not None:
-            n_params, tokens = _worth(
-                one, n_params, tokens, unique_tokens, repetition or Repetition(), rng
-            )
-        loss = np.empty((points.sizes["point"], n_draws(one)))
-
-        def work(rows: slice) -> None:
-            x = SimpleNamespace(
-                **{
-                    name: values[rows]
-                    for name, values in zip(SIZES, (n_params, tokens, flops), strict=True)
-                }
-            )
-            loss[rows] = one.law.loss(p, x)
-
-        over_blocks(len(loss), work)
+        n_params, tokens = (points[name].to_numpy()[:, None] for name in ("n_params", "tokens"))
+        if unique_tokens is None:
+            loss = _law_losses(one, n_params, tokens)
+        else:
+            # No worse than the run that had stopped when every token was read once.
+            loss = _law_losses(one, n_params, np.minimum(tokens, unique_tokens))
+            again = np.flatnonzero(tokens > unique_tokens)
+            if again.size:
+                worth = _worth(one, n_params[again], tokens[again], unique_tokens, repetition, rng)
+                loss[again] = np.minimum(loss[again], _law_losses(one, *worth))
         if discrepancy_of(one) is not None:
             loss *= np.exp(shift_of(one, points, rng))
         shape = [one.draws.sizes[dim] for dim in ("chain", "draw")]
         return xr.DataArray(loss.reshape(-1, *shape), dims=("point", "chain", "draw"))
 
     return mix(source, of_law).transpose("point", "chain", "draw")
+
+
+def _law_losses(source: LawDraws, n_params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Return draws of the law's loss, of shape (point, draw).
+
+    Parameters
+    ----------
+    source : LawDraws
+        The law and its draws.
+    n_params, tokens : ndarray, shape (point, 1) or (point, draw)
+        Sizes.
+    """
+    p, k = flat_parameters(source), source.flops_per_param_token
+    loss = np.empty((len(n_params), n_draws(source)))
+
+    def work(rows: slice) -> None:
+        n, d = n_params[rows], tokens[rows]
+        x = SimpleNamespace(n_params=n, tokens=d, flops=k * n * d)
+        loss[rows] = source.law.loss(p, x)
+
+    over_blocks(len(loss), work)
+    return loss
 
 
 def flat_parameters(source: LawDraws) -> SimpleNamespace:
@@ -149,7 +163,7 @@ def _worth(
     repetition: Repetition,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return effective model sizes and tokens, of shape (point, draw)."""
+    """Return effective model sizes and tokens where tokens repeat, of shape (point, draw)."""
     import xarray as xr
 
     lasts_d, lasts_n = repetition.draws(n_draws(source), rng)
@@ -159,7 +173,8 @@ def _worth(
         best = optimal_n_params(source, xr.DataArray(flops, dims="budget"))
         return best.transpose("budget", "chain", "draw").to_numpy().reshape(len(flops), -1)
 
-    unique = np.minimum(tokens, unique_tokens)
-    decayed = effective(n_params, warranted_n_params(optimal, unique.ravel(), k), lasts_n)
-    fresh = effective(n_params, warranted_n_params(optimal, tokens.ravel(), k), lasts_n)
-    return n_params * decayed / fresh, effective(tokens, unique, lasts_d)
+    warranted = warranted_n_params(optimal, unique_tokens, k)
+    return (
+        effective(n_params, warranted, lasts_n),
+        effective(tokens, np.array(unique_tokens), lasts_d),
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_bayes._decision._problem import Options
+from scaling_bayes._decision._problem import Options, Problem
 from scaling_bayes._decision.rules import Rule
 
 _BESIDE = 1
@@ -66,6 +66,11 @@ def place_of(options: Options, n_params: float) -> Place:
         ]
     )
     return Place(n_params, rows, weights)
+
+
+def chosen(problem: Problem, options: Options, rule: Rule) -> Place:
+    """Return the best size by a rule: any size, or one of the menu."""
+    return best_place(options, rule) if problem.menu is None else best_option(options, rule)
 
 
 def best_option(options: Options, rule: Rule) -> Place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -11,11 +11,12 @@ import numpy as np
 
 from scaling_bayes._decision._hardware import Hardware
 from scaling_bayes._decision._limits import Limits
-from scaling_bayes._decision._losses import Shift, mean_losses, shift_along
+from scaling_bayes._decision._losses import Shift, joint_shift, mean_losses, shift_along
 from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._draws import LawDraws, point_dataset
 from scaling_bayes._forecast import Of
-from scaling_bayes._mixture import Source, law_names, mix, weighted_laws
+from scaling_bayes._intervals import SAMPLE_DIMS
+from scaling_bayes._mixture import Mixture, Source, law_names, mix, weighted_laws
 from scaling_bayes._optimum import check_trades
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import format_quantity
@@ -27,9 +28,10 @@ BindingName = Literal["budget", "tokens", "wall_time"]
 
 _COARSE = 97
 _THINNED = 400
-_MARGIN = np.log(30.0)
-"""Distance in log N on either side of the draws' optima that is searched finely."""
+_MARGIN = float(np.log(30.0))
 _AT_LEAST = 1e-9
+"""Relative difference below which two sizes count as the same."""
+_LEAST_CANDIDATES = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,8 @@ class Options:
         Whose loss a rule looks at.
     member : ndarray of shape (draw,), or None
         Which member of an average each draw belongs to.
+    members : tuple of str
+        Names of the members of an average that have weight.
     kinks : tuple of int
         Points at which another limit takes over.
     """
@@ -60,6 +64,7 @@ class Options:
     scatter: np.ndarray | None = None
     of: Of = "mean_curve"
     member: np.ndarray | None = None
+    members: tuple[str, ...] = ()
     kinks: tuple[int, ...] = ()
 
     @property
@@ -132,6 +137,8 @@ class Problem:
         Model sizes compared.
     seed : int
         Source of noise, discrepancy and what repeated data are worth.
+    margin : float
+        Distance in log N on either side of the draws' optima that is searched finely.
     """
 
     source: Source
@@ -143,8 +150,22 @@ class Problem:
     of: Of = "mean_curve"
     n_candidates: int = 1000
     seed: int = 0
+    margin: float = _MARGIN
 
     def __post_init__(self) -> None:
+        if (
+            not isinstance(self.n_candidates, int | np.integer)
+            or self.n_candidates < _LEAST_CANDIDATES
+        ):
+            raise InputError(
+                f"n_candidates is {self.n_candidates!r}; give a whole number of at least "
+                f"{_LEAST_CANDIDATES}."
+            )
+        if not isinstance(self.limits, Limits):
+            raise InputError(
+                f"limits is {self.limits!r}; give sb.Limits(...), such as "
+                "sb.Limits(n_params='70B')."
+            )
         if self.of not in ("mean_curve", "new_run"):
             raise InputError(f"of is {self.of!r}; take 'mean_curve' or 'new_run'.")
         for one, _ in weighted_laws(self.source):
@@ -178,10 +199,16 @@ class Problem:
         if self.limits.tokens is not None:
             caps["tokens"] = np.full(n_params.shape, self.limits.of("tokens", np.inf))
         if self.limits.wall_time is not None:
-            assert self.hardware is not None
-            trained = self.limits.of("wall_time", np.inf) / self.hardware.seconds(1.0)
-            caps["wall_time"] = trained / (self.k * n_params)
+            caps["wall_time"] = self._trained_at_most / (self.k * n_params)
         return caps
+
+    @cached_property
+    def _trained_at_most(self) -> float:
+        """FLOPs of training that the wall time allows."""
+        if self.limits.wall_time is None:
+            return np.inf
+        assert self.hardware is not None
+        return self.limits.of("wall_time", np.inf) / self.hardware.seconds(1.0)
 
     def binding(self, n_params: float, budget: float) -> tuple[str, ...]:
         """Return the limits that hold a choice back, other than the budget."""
@@ -190,7 +217,9 @@ class Problem:
         }
         smallest = min(caps.values())
         found: list[str] = [
-            name for name, cap in caps.items() if cap == smallest and name != "budget"
+            name
+            for name, cap in caps.items()
+            if cap <= smallest * (1 + _AT_LEAST) and name != "budget"
         ]
         at_ends = {"n_params": n_params, "least_n_params": n_params}
         found += [
@@ -199,7 +228,8 @@ class Problem:
             if np.isclose(value, self.limits.of(name, 0.0), rtol=_AT_LEAST, atol=0)
         ]
         unique = self.limits.of("unique_tokens", np.inf)
-        return (*found, "unique_tokens") if smallest > unique else tuple(found)
+        repeats = smallest >= unique * (1 - _AT_LEAST)
+        return (*found, "unique_tokens") if repeats else tuple(found)
 
     def points(self, n_params: np.ndarray, budget: float) -> xr.Dataset:
         """Return model sizes with their tokens and FLOPs."""
@@ -235,6 +265,7 @@ class Problem:
             scatter=scatter_of(self.source, self.seed) if self.of == "new_run" else None,
             of=self.of,
             member=None if member is None else member.to_numpy(),
+            members=tuple(self.source.weighted) if isinstance(self.source, Mixture) else (),
             kinks=tuple(np.flatnonzero(np.isin(sizes, list(self._kinks(budget))))),
         )
 
@@ -248,6 +279,20 @@ class Problem:
             unique_tokens=self.limits.unique_tokens,  # type: ignore[arg-type]
             repetition=self.repetition,
         )
+
+    def expected_losses(self, places: Sequence[xr.Dataset]) -> np.ndarray:
+        """Return expected losses of the mean curve, drawn jointly, of shape (point,).
+
+        Parameters
+        ----------
+        places : sequence of Dataset
+            Points, joined one after the other.
+        """
+        import xarray as xr
+
+        losses = self.losses(xr.concat(places, "point"), joint_shift)
+        expected: np.ndarray = losses.mean(SAMPLE_DIMS).to_numpy()
+        return expected
 
     def _menu(self, budget: float) -> np.ndarray:
         assert self.menu is not None
@@ -267,6 +312,12 @@ class Problem:
         return bool(self.tokens(np.array([n_params]), budget)[0] >= 1)
 
     def _refuse(self, budget: float, n_params: float) -> None:
+        for name, cap in self._caps(np.array([n_params]), budget).items():
+            if name != "budget" and cap[0] < 1:
+                raise InputError(
+                    f"the limit of {self.limits.in_words(name)} leaves no token to a model of "
+                    f"{format_quantity(n_params, kind='n_params')} parameters. Widen it."
+                )
         least = n_params * (self.k + 2 * self.served_tokens)
         serving = " and its serving" if self.served_tokens else ""
         raise InputError(
@@ -282,11 +333,7 @@ class Problem:
         if not self._affordable(least, budget):
             self._refuse(budget, least)
         largest = budget / (self.k + 2 * self.served_tokens)
-        if self.limits.wall_time is not None:
-            assert self.hardware is not None
-            trained = self.limits.of("wall_time", np.inf) / self.hardware.seconds(1.0)
-            largest = min(largest, trained / self.k)
-        most = min(self.limits.of("n_params", np.inf), largest)
+        most = min(self.limits.of("n_params", np.inf), largest, self._trained_at_most / self.k)
         low, high = np.log(least), np.log(most)
         if high - low < _AT_LEAST:
             return np.array([least])
@@ -296,10 +343,11 @@ class Problem:
         self._check_inside(losses.mean(axis=1), least, most)
         thinned = losses[:, :: max(1, losses.shape[1] // _THINNED)]
         places = coarse[np.append(thinned.argmin(axis=0), losses.mean(axis=1).argmin())]
-        ends = max(places.min() - _MARGIN, low), min(places.max() + _MARGIN, high)
-        fine = np.exp(np.linspace(*ends, self.n_candidates))
+        ends = max(places.min() - self.margin, low), min(places.max() + self.margin, high)
+        fine = np.exp(np.linspace(*ends, self.n_candidates)).clip(least, most)
         kinks = [n for n in self._kinks(budget) if fine[0] < n < fine[-1]]
-        return np.union1d(fine, kinks).clip(least, most)
+        apart = ~np.isclose(fine[:, None], kinks, rtol=_AT_LEAST, atol=0).any(axis=1)
+        return np.union1d(fine[apart], kinks)
 
     def _check_inside(self, expected: np.ndarray, least: float, most: float) -> None:
         """Refuse a loss that falls towards the end of all sizes, where no limit stops it."""
@@ -321,13 +369,10 @@ class Problem:
         at_most = [self.limits.tokens, self.limits.unique_tokens]
         for tokens in (float(value) for value in at_most if value is not None):
             yield budget / (self.k * tokens + serving)
-        if self.limits.wall_time is not None:
-            assert self.hardware is not None
-            trained = self.limits.of("wall_time", np.inf) / self.hardware.seconds(1.0)
-            if serving and budget > trained:
-                yield (budget - trained) / serving
-            if self.limits.tokens is not None:
-                yield trained / (self.k * self.limits.of("tokens", np.inf))
+            if self.limits.wall_time is not None:
+                yield self._trained_at_most / (self.k * tokens)
+        if serving and budget > self._trained_at_most:
+            yield (budget - self._trained_at_most) / serving
 
 
 def scatter_of(source: Source, seed: int) -> np.ndarray:
@@ -338,7 +383,8 @@ def scatter_of(source: Source, seed: int) -> np.ndarray:
         assert one.noise is not None
         any_parameter = one.draws[one.law.parameter_names[0]]
         zero = xr.zeros_like(any_parameter, dtype=float).transpose("chain", "draw")
-        rng = np.random.default_rng(seed)
+        # A stream of its own: noise and discrepancy are independent.
+        rng = np.random.default_rng([seed, 1])
         sampled: xr.DataArray = one.noise.sample(zero, one.noise_draws, rng)
         return sampled.transpose("chain", "draw")
 

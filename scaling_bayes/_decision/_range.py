@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _FRONTIER, _SIDE = 121, 45
-_LEAST_SHARE = 0.01
+_EVERY = 5
+"""Of so many sizes one is looked at first, to see how far the region reaches."""
+_LEAST_SHARE = 1e-4
 """Smallest share of a budget's tokens that the region looks at."""
 _LEAST_SHOWN, _BEYOND = 0.05, 1.25
 """Probability that the region reaches to, and the factor on sizes beyond."""
@@ -37,6 +39,8 @@ class AllocationRange:
     n_params, tokens : tuple of float
         Ends of the range of model sizes that spend the budget, the smaller first, and the tokens
         of each of these two; NaN where no size is sure enough.
+    inside : ndarray
+        The options whose regret is below epsilon with that probability.
     most_probable : tuple of float
         The model size whose regret is below epsilon most probably, and that probability.
     """
@@ -49,6 +53,7 @@ class AllocationRange:
     problem: Problem
     options: Options
     budget: float
+    inside: np.ndarray
 
     @property
     def empty(self) -> bool:
@@ -65,16 +70,14 @@ class AllocationRange:
         """
         import xarray as xr
 
-        n_params = np.geomspace(*self._window(), _SIDE)
-        at_most = self.problem.tokens(n_params, self.budget)
-        most_sure = self.most_probable[0]
-        coarse = np.geomspace(_LEAST_SHARE, 1, _SIDE)
-        tokens = self.problem.tokens(np.array([most_sure]), self.budget) * coarse
-        sure = self._probability(np.full(_SIDE, most_sure), tokens) > _LEAST_SHOWN
-        shares = np.geomspace(coarse[sure].min(initial=1 / _BEYOND) / _BEYOND, 1, _SIDE)
-        n, d = np.broadcast_arrays(n_params[:, None], at_most[:, None] * shares)
+        n_params = self._sizes(_SIDE)
+        coarse = np.geomspace(_LEAST_SHARE, 1, 2 * _SIDE)
+        probable = self._probability(n_params[::_EVERY], coarse) > _LEAST_SHOWN
+        least = coarse[probable.any(axis=0)].min(initial=1 / _BEYOND)
+        shares = np.geomspace(least / _BEYOND, 1, _SIDE)
+        d = self.problem.tokens(n_params, self.budget)[:, None] * shares
         return xr.DataArray(
-            self._probability(n.ravel(), d.ravel()).reshape(_SIDE, _SIDE),
+            self._probability(n_params, shares),
             dims=("n_params", "share"),
             coords={"n_params": n_params, "share": shares, "tokens": (("n_params", "share"), d)},
             attrs={"units": "1", "epsilon": self.epsilon},
@@ -104,18 +107,27 @@ class AllocationRange:
         least, most = self.options.n_params[[0, -1]]
         return max(sizes.min() / _BEYOND, least), min(sizes.max() * _BEYOND, most)
 
-    def _probability(self, n_params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """Return how probably regrets at points are below epsilon, of shape (point,).
+    def _sizes(self, n: int) -> np.ndarray:
+        """Return model sizes over the window: those of the menu, or evenly in log N."""
+        if self.problem.menu is not None:
+            return self.options.n_params
+        return np.geomspace(*self._window(), n)
+
+    def _probability(self, n_params: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """Return how probably regrets are below epsilon, of shape (size, share).
 
         Losses there and along the frontier are drawn jointly.
         """
-        along = np.geomspace(*self._window(), _FRONTIER)
-        n = np.append(along, n_params)
-        d = np.append(self.problem.tokens(along, self.budget), tokens)
+        along = self._sizes(_FRONTIER)
+        at_most = self.problem.tokens(n_params, self.budget)
+        n, d = np.broadcast_arrays(n_params[:, None], at_most[:, None] * shares)
+        n = np.append(along, n)
+        d = np.append(self.problem.tokens(along, self.budget), d)
         points = point_dataset({"n_params": n, "tokens": d, "flops": self.problem.k * n * d})
         losses = self.problem.losses(points, joint_shift).to_numpy().reshape(len(n), -1)
-        below: np.ndarray = losses[_FRONTIER:] - losses[:_FRONTIER].min(axis=0) < self.epsilon
-        return below.mean(axis=1)
+        below = losses[len(along) :] - losses[: len(along)].min(axis=0) < self.epsilon
+        probability: np.ndarray = below.mean(axis=1).reshape(len(n_params), len(shares))
+        return probability
 
     def __str__(self) -> str:
         at = f"regret below {self.epsilon:g} nats with probability {self.prob:g}"
@@ -125,6 +137,9 @@ class AllocationRange:
                 f"No allocation has a {at}: N {format_quantity(size, kind='n_params')} has it with "
                 f"{most:.2f}."
             )
+        if self.problem.menu is not None:
+            sizes = [format_quantity(n, kind="n_params") for n in self.inside]
+            return f"Of the menu, N {', '.join(sizes)} have a {at}."
         ends = [
             f"N {format_quantity(n, kind='n_params')} (D {format_quantity(d, kind='tokens')})"
             for n, d in zip(self.n_params, self.tokens, strict=True)
@@ -142,8 +157,9 @@ def allocation_range(
         raise InputError(f"epsilon is {epsilon!r}; give a positive number of nats per token.")
     if not 0 < prob < 1:
         raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
+    options = _wide_enough(problem, options, budget, epsilon, prob)
     below = (options.regret < epsilon).mean(axis=1)
-    top = int(below.argmax())
+    top = int(np.lexsort((options.expected_loss, -below))[0])
     n_params = (np.nan, np.nan)
     tokens = (np.nan, np.nan)
     if below[top] >= prob:
@@ -164,7 +180,25 @@ def allocation_range(
         problem=problem,
         options=options,
         budget=budget,
+        inside=options.n_params[below >= prob],
     )
+
+
+def _wide_enough(
+    problem: Problem, options: Options, budget: float, epsilon: float, prob: float
+) -> Options:
+    """Return options that reach beyond the range, or to the ends of what is allowed."""
+    while problem.menu is None:
+        inside = (options.regret[[0, -1]] < epsilon).mean(axis=1) >= prob
+        if not inside.any():
+            return options
+        problem = replace(problem, margin=2 * problem.margin)
+        wider = problem.options(budget)
+        moved = ~np.isclose(wider.n_params[[0, -1]], options.n_params[[0, -1]], rtol=1e-6)
+        if not (inside & moved).any():
+            return options
+        options = wider
+    return options
 
 
 def _first_at(below: np.ndarray, log_tokens: np.ndarray, prob: float) -> float:
@@ -174,7 +208,7 @@ def _first_at(below: np.ndarray, log_tokens: np.ndarray, prob: float) -> float:
     if last == len(below) - 1:
         return np.nan
     if last < 0:
-        return float(log_tokens[0])
+        return np.nan
     ends = slice(last, last + 2)
     return float(np.interp(prob, below[ends], log_tokens[ends]))
 

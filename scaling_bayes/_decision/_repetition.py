@@ -26,9 +26,9 @@ class Repetition:
         D' = U_D + U_D R*_D (1 - exp(-R_D / R*_D))
 
     tokens. Parameters in excess of U_N, the compute-optimal size for U_D tokens, decay likewise to
-    N' (Muennighoff et al. 2023, arXiv:2305.16264, equations 5 and 6). Taken is N N'(U_D) / N'(D):
-    the paper's N' wherever N is no larger than D fresh tokens would warrant, and N where no token
-    is read twice, so that the law stands there as it was fitted.
+    N' (Muennighoff et al. 2023, arXiv:2305.16264, equations 5 and 6). A run that reads tokens again
+    has the loss of N' and D', and none above that of its N on the U_D tokens alone; one that does
+    not has the law's, as it was fitted.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def effective(seen: np.ndarray, unique: np.ndarray, lasts: np.ndarray) -> np.nda
 
 def warranted_n_params(
     optimal_n_params: Callable[[np.ndarray], np.ndarray],
-    tokens: np.ndarray,
+    tokens: float,
     flops_per_param_token: float,
 ) -> np.ndarray:
     """Return the model size for which some tokens are compute-optimal, for each draw.
@@ -81,20 +81,19 @@ def warranted_n_params(
     ----------
     optimal_n_params : callable
         From budgets, of shape (budget,), to the optimal size, of shape (budget, draw).
-    tokens : ndarray, shape (candidate,)
+    tokens : float
         Unique tokens.
     flops_per_param_token : float
         The k of C = k N D.
 
     Returns
     -------
-    ndarray, shape (candidate, draw)
+    ndarray, shape (draw,)
         By interpolation of log N* over log D*: exact where these are power laws of compute, as
         for Chinchilla's law.
     """
     flops = np.logspace(8, 36, 113)
     log_n = np.log(optimal_n_params(flops))
     log_d = np.log(flops / flops_per_param_token)[:, None] - log_n
-    wanted = np.log(tokens)
-    columns = [np.interp(wanted, log_d[:, i], log_n[:, i]) for i in range(log_n.shape[1])]
-    return np.exp(np.stack(columns, axis=1))
+    draws = range(log_n.shape[1])
+    return np.exp([np.interp(np.log(tokens), log_d[:, i], log_n[:, i]) for i in draws])

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _MOST_DOUBLINGS = 60
-_CANDIDATES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +145,7 @@ class Spending:
         doublings = np.log2(max(worth_most / self.prices[0], 1.0))
         n = int(min(np.ceil(doublings) + 2, _MOST_DOUBLINGS))
         budgets = self.budgets[0] * 2.0 ** np.arange(n + 1)
-        problem = replace(self.problem, n_candidates=_CANDIDATES)
+        problem = replace(self.problem, n_candidates=rules.COARSE_CANDIDATES)
         choices = _chosen(problem, budgets)
         gains = _gains(_losses(problem, choices)) * self.value_per_nat
         extra = np.diff(self._prices(choices))
@@ -321,7 +320,7 @@ def spending(
         limits=limits or Limits(),
         hardware=hardware,
         served_tokens=(
-            0.0 if served_tokens is None else parse_quantity(served_tokens, kind="tokens")  # type: ignore[arg-type]
+            parse_quantity(served_tokens, kind="tokens") if served_tokens else 0.0  # type: ignore[arg-type]
         ),
         repetition=repetition or Repetition(),
         of=of,

@@ -113,9 +113,7 @@ def _stop_in_words(spending: Spending) -> Iterator[str]:
         return
     below = spending.stop.surely_worth_below
     where = (
-        "at no budget asked about"
-        if np.isclose(below, spending.budgets[0])
-        else f"below {_budget_in_words(spending, below)}"
+        "at no budget asked about" if below == 0 else f"below {_budget_in_words(spending, below)}"
     )
     yield (
         f"With probability {spending.prob:g} it is worth it {where}, and not "
@@ -124,6 +122,8 @@ def _stop_in_words(spending: Spending) -> Iterator[str]:
 
 
 def _from(spending: Spending, flops: float) -> str:
-    if np.isclose(flops, spending.budgets[0]):
+    if flops == 0:
         return "already at the smallest budget"
+    if np.isinf(flops):
+        return "at any budget looked at"
     return f"from {_budget_in_words(spending, flops)} on"

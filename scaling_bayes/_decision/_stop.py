@@ -14,8 +14,7 @@ _LEAST_RATIO = 1e-3
 class Stop:
     """Budgets from which on another doubling no longer pays, in FLOPs.
 
-    Each is the smallest budget asked about if that is so already there. Gains are of the mean
-    curve.
+    Each is 0 if that is so already at the smallest budget asked about. Gains are of the mean curve.
 
     Attributes
     ----------
@@ -39,12 +38,12 @@ def ratio_of(worth: np.ndarray, price: np.ndarray) -> np.ndarray:
 
 
 def crossing(budgets: np.ndarray, ratio: np.ndarray) -> float:
-    """Return the budget at which a ratio falls below 1; infinity if it never does."""
+    """Return the budget at which a ratio falls below 1; 0 if it is at first, infinity if never."""
     below = np.flatnonzero(ratio < 1)
     if not below.size:
         return np.inf
     at = int(below[0])
     if at == 0:
-        return float(budgets[0])
+        return 0.0
     logs = np.log(np.maximum(ratio[[at, at - 1]], _LEAST_RATIO))
     return float(np.exp(np.interp(0.0, logs, np.log(budgets[[at, at - 1]]))))

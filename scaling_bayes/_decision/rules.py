@@ -31,7 +31,9 @@ MOST_FLOPS = 1e32
 """Where the search for the cheapest budget starts if none is given."""
 
 _STEP, _BISECTIONS = 100.0, 24
-_CANDIDATES = 200
+_LEAST_DRAWS = 100
+COARSE_CANDIDATES = 200
+"""Model sizes compared where many budgets are."""
 
 
 class Rule(ABC):
@@ -53,6 +55,10 @@ class Rule(ABC):
             ``options.loss`` and ``options.regret`` hold draws of shape (point, draw), in nats per
             token.
         """
+
+    def score_in_words(self, score: float) -> str:
+        """Return the score of a choice for people."""
+        return f"{score:.4f} nats per token"
 
     def suits(self, options: Options) -> bool:
         """Return whether the rule can judge these options."""
@@ -143,6 +149,10 @@ class MeetTarget(Rule):
         missed: np.ndarray = (options.loss > self.loss).mean(axis=1)
         return missed
 
+    def score_in_words(self, score: float) -> str:
+        """Return the probability of meeting the target; see `Rule.score_in_words`."""
+        return f"probability {1 - score:.3g}"
+
 
 @dataclass(frozen=True)
 class CVaR(Rule):
@@ -194,7 +204,7 @@ class MinimaxRegret(Rule):
     """The smallest largest regret over laws: the choice that no law finds very bad.
 
     For each law of an average, the regret of a choice is its expected loss by that law above the
-    smallest by it (Savage 1951). The laws' weights do not count.
+    smallest by it (Savage 1951). The laws' weights count only in that a law needs 100 draws.
     """
 
     words = "the smallest regret under the law that finds it worst"
@@ -212,8 +222,14 @@ class MinimaxRegret(Rule):
                 "take sb.rules.CVaR(of='regret')."
             )
         regrets = []
-        for name in np.unique(member):
-            expected = options.mean_curve[:, member == name].mean(axis=1)
+        for name in options.members:
+            own = member == name
+            if own.sum() < _LEAST_DRAWS:
+                raise InputError(
+                    f"{name!r} has {own.sum()} draws of the average, too few for an expectation by "
+                    f"it; its weight must give it {_LEAST_DRAWS} at least. Give it a larger one."
+                )
+            expected = options.mean_curve[:, own].mean(axis=1)
             regrets.append(expected - expected.min())
         largest: np.ndarray = np.max(regrets, axis=0)
         return largest
@@ -250,16 +266,20 @@ class Cheapest(Rule):
         """Return the probabilities of missing the target; see `Rule.scores`."""
         return MeetTarget(self.loss).scores(options)
 
+    def score_in_words(self, score: float) -> str:
+        """Return the probability of meeting the target; see `Rule.score_in_words`."""
+        return MeetTarget(self.loss).score_in_words(score)
+
     def budget(self, problem: Problem, budget: float | None) -> float:
         """Return the smallest budget that does, by bisection; at most the one that is given.
 
         Raises
         ------
         InputError
-            If the budget given, or 1e40 FLOPs, is too small.
+            If the budget given, or 1e32 FLOPs, is too small.
         """
         most = MOST_FLOPS if budget is None else budget
-        coarse = replace(problem, n_candidates=_CANDIDATES)
+        coarse = replace(problem, n_candidates=COARSE_CANDIDATES)
         best = self._probability(coarse, most)
         if best < self.prob:
             raise InputError(

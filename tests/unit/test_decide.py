@@ -244,7 +244,7 @@ def test_a_menu_gives_its_best_size(fit):
     decision = sb.decide(fit, flops=BUDGET, n_params=menu)
     losses = {n: fit.forecast(n_params=n, flops=BUDGET).mean_curve.mean().item() for n in menu}
     assert decision.choice.n_params == float(min(losses, key=losses.get).rstrip("B")) * 1e9
-    assert set(decision.alternatives().index) >= {"choice", "7B", "13B", "180B"}
+    assert set(decision.alternatives().index) >= {"choice", "7e+09", "1.3e+10", "1.8e+11"}
 
 
 def test_repeated_data_are_worth_less_and_ample_data_change_nothing(fit):
@@ -252,7 +252,7 @@ def test_repeated_data_are_worth_less_and_ample_data_change_nothing(fit):
     ample = sb.decide(fit, flops=BUDGET, limits=sb.Limits(unique_tokens="100T"))
     scarce = sb.decide(fit, flops=BUDGET, limits=sb.Limits(unique_tokens="100B"))
     assert ample.choice.n_params == pytest.approx(free.choice.n_params, rel=1e-4)
-    assert ample.choice.epochs == 1
+    assert ample.choice.epochs == pytest.approx(ample.choice.tokens / 1e14)
     assert ample.expected_loss == pytest.approx(free.expected_loss, abs=1e-6)
     assert scarce.expected_loss > free.expected_loss + 0.01
     assert scarce.choice.epochs == pytest.approx(scarce.choice.tokens / 1e11)
@@ -367,7 +367,7 @@ def test_money_and_hours_buy_what_they_should(fit):
     by_money = sb.decide(fit, money="$2.5M", hardware=h100)
     assert by_hours.budget == pytest.approx(flops)
     assert by_money.budget == pytest.approx(flops)
-    assert "1M GPU-hours, 2.5M USD, 41.7 days" in repr(by_hours)
+    assert "1M GPU-hours, 2.5M USD; training takes 41.7 days" in repr(by_hours)
 
 
 @pytest.mark.parametrize(

@@ -137,9 +137,10 @@ def test_any_text_is_a_positive_number_or_a_unit_error(text, kind):
         ("1.5M GPU-hours", "gpu_hours", 1.5e6, "1.5M GPU-hours"),
         ("300 gpu h", "gpu_hours", 300.0, "300 GPU-hours"),
         ("30 days", "duration", 30 * 86400.0, "30 days"),
-        ("12h", "duration", 12 * 3600.0, "0.5 days"),
+        ("12h", "duration", 12 * 3600.0, "12 h"),
         ("2 weeks", "duration", 14 * 86400.0, "14 days"),
-        (60, "duration", 60.0, "0.000694 days"),
+        (60, "duration", 60.0, "1 min"),
+        ("0.5 s", "duration", 0.5, "0.5 s"),
     ],
 )
 def test_hardware_and_time(text, kind, number, shown):
@@ -176,7 +177,9 @@ def test_money(text, amount, currency, shown):
     assert format_money(amount, currency) == shown
 
 
-@pytest.mark.parametrize("text", ["$-2", 0, "abc", "$2 EUR", "2 GPU-hours", True, None, "nan"])
+@pytest.mark.parametrize(
+    "text", ["$-2", 0, "abc", "$2 EUR", "2 GPU-hours", "2 mln", "5 hrs", "2 GPU", True, None, "nan"]
+)
 def test_what_is_no_money(text):
     with pytest.raises(UnitError, match="money = "):
         parse_money(text)
