@@ -14,7 +14,7 @@ from scaling_bayes._next_run._candidates import read_candidates
 from scaling_bayes._next_run._refits import refits_of
 from scaling_bayes._next_run._simulation import simulated
 
-N_OUTCOMES = 60
+N_OUTCOMES = 25
 
 logger = logging.getLogger(__name__)
 

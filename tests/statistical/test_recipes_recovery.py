@@ -35,6 +35,11 @@ def settings() -> sb.SamplerSettings:
 
 
 @pytest.fixture(scope="module")
+def fitter(settings) -> sb.RecipeFitter:
+    return sb.RecipeFitter(sb.laws.Chinchilla(), settings=settings)
+
+
+@pytest.fixture(scope="module")
 def sizes() -> Callable[..., pd.DataFrame]:
     """Return a function that gives the sizes of runs over two decades of N and of D."""
 
@@ -100,11 +105,10 @@ def rank(draws: object, truth: float) -> float:
 
 
 def test_intervals_at_a_larger_scale_hold_the_truth_as_often_as_they_say(
-    truth_of, trained, sizes, settings
+    truth_of, trained, sizes, fitter
 ):
     """Log ratios and the correlation of pairs come from their priors; six runs have no pair."""
     rng = np.random.default_rng(10)
-    fitter = sb.RecipeFitter(sb.laws.Chinchilla(), settings=settings)
     ranks = []
     for refit in range(20):
         spreads = sb.Likeness().spreads(sb.laws.Chinchilla())
@@ -154,12 +158,12 @@ def test_pairs_narrow_the_difference(truth_of, trained, sizes, settings):
 
 
 @pytest.fixture(scope="module")
-def shifted(truth_of, trained, sizes, settings) -> sb.RecipeComparison:
+def shifted(truth_of, trained, sizes, fitter) -> sb.RecipeComparison:
     """Recipes that share floor and exponents: the second is worth more compute, everywhere."""
     rng = np.random.default_rng(4)
     truth = truth_of({"N_c_term": -0.1, "D_c_term": -0.1})
     runs = trained(truth, sizes(40, rng), rng, sigma=0.003, correlation=0.8)
-    return sb.compare_recipes(runs, sb.laws.Chinchilla(), settings=settings, seed=1)
+    return fitter.fit(runs, seed=1)
 
 
 def test_sharing_is_favoured_where_it_is_true(shifted):
@@ -194,23 +198,23 @@ def test_what_is_shared_by_choice_narrows_the_multiplier(shifted, truth_of, sett
     assert narrow < 0.3 * wide
 
 
-def test_sharing_is_rejected_where_floors_differ(truth_of, trained, sizes, settings):
+def test_sharing_is_rejected_where_floors_differ(truth_of, trained, sizes, fitter):
     rng = np.random.default_rng(5)
     truth = truth_of({"L_inf": 0.1})
     runs = trained(truth, sizes(40, rng), rng, sigma=0.003, correlation=0.8)
-    both = sb.compare_recipes(runs, sb.laws.Chinchilla(), settings=settings, seed=1)
+    both = fitter.fit(runs, seed=1)
     logger.info("floors that differ:\n%s", both.sharing.drop(columns="words").to_string())
     assert both.sharing.loc["L_inf", "log_bayes_factor_upper"] < -np.log(20)
     assert "against sharing" in both.sharing.loc["L_inf", "words"]
     assert both.sharing.loc["exponents", "log_bayes_factor_upper"] > 0
 
 
-def test_a_crossing_is_found_where_it_is(truth_of, trained, sizes, settings):
+def test_a_crossing_is_found_where_it_is(truth_of, trained, sizes, fitter):
     rng = np.random.default_rng(6)
     truth = truth_of({"alpha_N": 0.25, "alpha_D": 0.25, "N_c_term": 0.1, "D_c_term": 0.1})
     right = crossing(truth, 1e17, 1e25).flops.item()
     runs = trained(truth, sizes(40, rng), rng, sigma=0.003, correlation=0.8)
-    both = sb.compare_recipes(runs, sb.laws.Chinchilla(), settings=settings, seed=1)
+    both = fitter.fit(runs, seed=1)
     found = both.crossing(least="1e17", most="1e25")
     logger.info("true crossing %.3g\n%r", right, found)
     lower, upper = found.interval(prob=0.98).values
