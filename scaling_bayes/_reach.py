@@ -152,7 +152,9 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
     return ComputeToReach(source.label, targets, flops, law_words(source))
 
 
-def flops_to_reach(path: Path, source: LawDraws, loss: xr.DataArray) -> xr.DataArray:
+def flops_to_reach(
+    path: Path, source: LawDraws, loss: xr.DataArray, *, least: float = LEAST_FLOPS
+) -> xr.DataArray:
     """Return the compute at which each draw of a law reaches its own target.
 
     Parameters
@@ -163,15 +165,17 @@ def flops_to_reach(path: Path, source: LawDraws, loss: xr.DataArray) -> xr.DataA
         The law and its draws.
     loss : DataArray
         Targets in nats per token, with dims chain, draw and any others.
+    least : float
+        FLOPs from which on is looked.
 
     Returns
     -------
     DataArray
-        FLOPs between 1e10 and 1e45; infinite where more would be needed.
+        FLOPs between `least` and 1e45; infinite where more would be needed.
     """
     import xarray as xr
 
-    low, high = (xr.full_like(loss, np.log(bound)) for bound in (LEAST_FLOPS, MOST_FLOPS))
+    low, high = (xr.full_like(loss, np.log(bound)) for bound in (least, MOST_FLOPS))
     never = path(source, xr.ufuncs.exp(high)) > loss
     reached = bisected(lambda flops: path(source, flops) <= loss, low, high)
     flops: xr.DataArray = reached.where(~never, np.inf)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 COST = "cost"
 WEIGHT = "weight"
+ROUNDING = 1e-9
+"""Share of a budget by which sums of costs may exceed it, being rounded."""
 
 
 def read_candidates(table: object, flops_per_param_token: float) -> pd.DataFrame:

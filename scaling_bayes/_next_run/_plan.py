@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._decision import Decision
-from scaling_bayes._next_run._candidates import COST, parsed_budget, read_candidates
+from scaling_bayes._next_run._candidates import COST, ROUNDING, parsed_budget, read_candidates
 from scaling_bayes._next_run._simulation import Learned, Simulation, check_expected_loss, simulated
 from scaling_bayes._next_run._values import MOST_FAILED, over_candidates
 from scaling_bayes.errors import InputError
@@ -174,7 +174,8 @@ def _greedy(simulation: Simulation, cost: np.ndarray, budget: float, merit: Meri
     value, left = 0.0, budget
     while True:
         taken = {step.row for step in steps}
-        affordable = [int(row) for row in np.flatnonzero(cost <= left) if row not in taken]
+        within = budget - left + cost <= budget * (1 + ROUNDING)
+        affordable = [int(row) for row in np.flatnonzero(within) if row not in taken]
         if not affordable:
             return _Greedy(steps, _spent(len(taken), len(cost)))
         learned = _with_each(simulation, taught, affordable, len(steps))

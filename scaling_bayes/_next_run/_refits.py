@@ -13,7 +13,7 @@ from scaling_bayes._fitter import Fitter
 from scaling_bayes._next_run._candidates import WEIGHT
 from scaling_bayes._next_run._simulation import Simulation, expected_losses
 from scaling_bayes._sampling import SamplerSettings
-from scaling_bayes.errors import ScalingBayesError
+from scaling_bayes.errors import ConvergenceError, IdentifiabilityError
 from scaling_bayes.units import SIZES
 
 
@@ -61,7 +61,7 @@ class Refits:
         for outcome, loss in zip(outcomes, losses, strict=True):
             try:
                 expected = self._expected(simulation, sizes, float(loss), int(outcome))
-            except ScalingBayesError:
+            except (ConvergenceError, IdentifiabilityError):
                 continue
             found.append(expected[simulation.choice] - expected.min())
         return np.array(found)
@@ -77,9 +77,10 @@ class Refits:
 
 
 def refits_of(decision: Decision) -> Refits | None:
-    """Return how a decision's source is refitted; None if it is no fit."""
+    """Return how a decision's source is refitted; None if it is no fit, or tokens may repeat."""
     source = decision.problem.source
-    if not isinstance(source, Fit):
+    # A fit takes every token for a new one, so outcomes with repeated ones are none for it.
+    if not isinstance(source, Fit) or decision.problem.limits.unique_tokens is not None:
         return None
     fitter = Fitter(
         source.law,

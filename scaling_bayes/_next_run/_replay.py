@@ -16,7 +16,7 @@ from scaling_bayes._decision import Decision, decide
 from scaling_bayes._fit import Fit
 from scaling_bayes._fitter import Fitter
 from scaling_bayes._intervals import DEFAULT_PROB
-from scaling_bayes._next_run._candidates import COST, read_candidates
+from scaling_bayes._next_run._candidates import COST, ROUNDING, WEIGHT, read_candidates
 from scaling_bayes._next_run._simulation import expected_losses
 from scaling_bayes._next_run.policies import Policy
 from scaling_bayes._sampling import SamplerSettings
@@ -225,7 +225,7 @@ class _Plan:
     @cached_property
     def candidates(self) -> pd.DataFrame:
         """All runs of the table as candidates."""
-        return read_candidates(self.runs.frame[list(SIZES)], self.runs.flops_per_param_token)
+        return read_candidates(self.runs.frame[[*SIZES, WEIGHT]], self.runs.flops_per_param_token)
 
     def decision(self, runs: Runs, seed: int) -> Decision:
         """Return the decision by some runs."""
@@ -288,7 +288,7 @@ class _Path:
         records: list[dict[str, Any]] = []
         while len(records) < self.plan.runs_per_budget:
             left = self.plan.candidates.drop(index=self.rows)
-            affordable = left[left[COST] <= budget - self.spent]
+            affordable = left[self.spent + left[COST] <= budget * (1 + ROUNDING)]
             if not len(affordable):
                 break
             run = self.plan.policies[self.policy].choose(self.decision, affordable, rng)

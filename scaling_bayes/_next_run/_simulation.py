@@ -12,6 +12,7 @@ import pandas as pd
 from scaling_bayes._decision import Decision, rules
 from scaling_bayes._decision._losses import joint_shift
 from scaling_bayes._decision._problem import Problem
+from scaling_bayes._mixture import Mixture
 from scaling_bayes._next_run._candidates import WEIGHT, points_of_candidates
 from scaling_bayes._next_run._run_noise import RunNoise, run_noise
 from scaling_bayes._next_run._weights import most_trusted_k, normalised, pareto_k
@@ -198,6 +199,11 @@ def simulated(
         OPTIMAL_SIZE: options["n_params"].to_numpy()[curve.argmin(axis=0)],
         OPTIMAL_LOSS: curve.min(axis=0),
     }
+    if quantities and isinstance(decision.problem.source, Mixture):
+        raise InputError(
+            "quantities are given by the draws of one fit, and the decision is by an average, "
+            "whose draws have another order. Leave them out."
+        )
     drawn |= {name: _draws_of(name, values, n_draws) for name, values in quantities.items()}
     return Simulation(
         options=options,
@@ -271,13 +277,15 @@ def _draws_of(name: str, values: object, n_draws: int) -> np.ndarray:
     import xarray as xr
 
     if isinstance(values, xr.DataArray) and {"chain", "draw"} <= set(values.dims):
-        values = values.squeeze().transpose("chain", "draw", ...)
+        values = values.transpose("chain", "draw", ...)
     drawn = np.asarray(values, dtype=float)
     if drawn.size != n_draws:
         raise InputError(
             f"the quantity {name!r} has the shape {drawn.shape}; give one value for each of the "
             f"{n_draws} draws of the decision, such as fit.draws['alpha_N']."
         )
+    if not np.isfinite(drawn).all():
+        raise InputError(f"the quantity {name!r} has draws that are not finite; leave it out.")
     return drawn.ravel()
 
 

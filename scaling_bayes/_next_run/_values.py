@@ -20,8 +20,8 @@ from scaling_bayes.units import SIZES, format_quantity
 MOST_FAILED = 0.05
 """Share of outcomes with weights that cannot be trusted, up to which they do not matter."""
 
-_LEAST_REFITS, _REFITS_EACH = 2, 10
-"""Of one candidate: fewer than the first have no standard error."""
+_LEAST_REFITS, _REFITS_EACH = 5, 10
+"""Of one candidate: fewer than the first say too little of all outcomes that failed."""
 _K_SHOWN = 0.95
 _SHOWN = 10
 
@@ -221,9 +221,9 @@ def _refitted(
 def _stratified(kept: np.ndarray, refitted: np.ndarray, n_failed: int) -> tuple[float, float]:
     """Return mean and standard error over outcomes of which some stand for all that failed."""
     share = n_failed / (n_failed + len(kept))
-    strata = [(share, refitted)] + ([(1 - share, kept)] if len(kept) else [])
+    strata = [(share, refitted)] + ([(1 - share, kept)] if len(kept) > 1 else [])
     mean = sum(part * gains.mean() for part, gains in strata)
-    variance = sum(part**2 * gains.var() / len(gains) for part, gains in strata)
+    variance = sum(part**2 * gains.var(ddof=1) / len(gains) for part, gains in strata)
     return float(mean), float(np.sqrt(variance))
 
 

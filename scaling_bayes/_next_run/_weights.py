@@ -32,7 +32,7 @@ def pareto_k(weights: np.ndarray) -> np.ndarray:
         Infinite where hardly a draw has any weight; -infinite where the largest are alike.
     """
     n_draws = weights.shape[1]
-    n = int(np.ceil(min(0.2 * n_draws, 3 * np.sqrt(n_draws))))
+    n = int(min(0.2 * n_draws, 3 * np.sqrt(n_draws)))
     largest = np.sort(np.partition(weights, n_draws - n - 1, axis=1)[:, n_draws - n - 1 :], axis=1)
     x = largest[:, 1:] - largest[:, :1]
     quartile = x[:, int(n / 4 + 0.5) - 1]

@@ -160,7 +160,7 @@ def recipes_at(
         path = along(points["tokens"] / points["n_params"]) if known else None
     multiplier = None
     if path is not None:
-        multiplier = flops_to_reach(path, first, losses[1]) / points["flops"]
+        multiplier = flops_to_reach(path, first, losses[1], least=1.0) / points["flops"]
     return RecipesAt(
         names=(first.label, second.label),
         points=points,

@@ -15,6 +15,7 @@ from arviz_stats.base import array_stats
 from scipy import stats
 
 import scaling_bayes as sb
+from scaling_bayes._next_run._refits import refits_of
 from scaling_bayes._next_run._run_noise import RunNoise, _Part
 from scaling_bayes._next_run._simulation import Simulation, simulated
 from scaling_bayes._next_run._weights import most_trusted_k, normalised, pareto_k
@@ -104,7 +105,7 @@ def test_pareto_k_is_that_of_arviz():
     rng = np.random.default_rng(1)
     log_weights = rng.standard_normal((30, 2000)) * np.linspace(0.2, 2, 30)[:, None]
     _, expected = array_stats.psislw(-log_weights)
-    np.testing.assert_allclose(pareto_k(normalised(log_weights)), expected, atol=0.05)
+    np.testing.assert_allclose(pareto_k(normalised(log_weights)), expected, atol=1e-8)
 
 
 def test_weights_that_are_alike_are_trusted_and_those_of_one_draw_are_not():
@@ -255,9 +256,9 @@ def test_values_that_cannot_be_trusted_are_marked(taught_too_much):
 
 
 def test_outcomes_are_refitted_where_weights_fail(taught_too_much):
-    values = sb.next_run(*taught_too_much, n_outcomes=64, most_refits=3)
+    values = sb.next_run(*taught_too_much, n_outcomes=64, most_refits=6)
     table = values.to_frame()
-    assert 2 <= table["n_refits"].iloc[0] <= 3
+    assert 5 <= table["n_refits"].iloc[0] <= 6
     assert table["trusted"].iloc[0]
     assert 0 < table["evsi"].iloc[0] < 1.2 * values.value_of_perfect_information
 
@@ -267,7 +268,7 @@ def test_refits_that_fail_leave_the_weights(taught_too_much, monkeypatch):
         raise ConvergenceError("no draws were good")
 
     monkeypatch.setattr(sb.Fitter, "fit", fail)
-    table = sb.next_run(*taught_too_much, n_outcomes=64, most_refits=3).to_frame()
+    table = sb.next_run(*taught_too_much, n_outcomes=64, most_refits=6).to_frame()
     assert table["n_refits"].iloc[0] == 0
     assert not table["trusted"].iloc[0]
 
@@ -367,3 +368,29 @@ def test_a_quantity_that_no_draw_disagrees_on_has_no_information(decision, candi
     table = sb.next_run(single, candidates, n_outcomes=16).to_frame()
     assert (table["evsi"] == 0).all()
     assert (table["information_optimal_n_params"] == 0).all()
+
+
+def test_a_quantity_of_one_chain_is_read_as_it_is(decision, candidates, fit):
+    chains = fit.draws["alpha_N"]
+    one = chains.stack(all=("chain", "draw")).to_numpy()[None]
+    as_array = xr.DataArray(one, dims=("chain", "draw"))
+    by_chains, by_one = (
+        sb.next_run(decision, candidates, quantities={"alpha": values}, n_outcomes=20).table
+        for values in (chains, as_array)
+    )
+    np.testing.assert_allclose(by_one["information_alpha"], by_chains["information_alpha"])
+
+
+def test_quantities_that_are_not_finite_or_of_an_average_are_refused(decision, candidates, fit):
+    bad = fit.draws["alpha_N"].where(fit.draws["draw"] > 0)
+    with pytest.raises(InputError, match="draws that are not finite"):
+        sb.next_run(decision, candidates, quantities={"alpha": bad})
+    twice = sb.decide(sb.average({"one": fit, "other": fit}), flops=1e22)
+    with pytest.raises(InputError, match="by an average"):
+        sb.next_run(twice, candidates, quantities={"alpha": fit.draws["alpha_N"]})
+
+
+def test_a_fit_is_not_told_that_repeated_tokens_are_new(fit):
+    limits = sb.Limits(unique_tokens="1B")
+    assert refits_of(sb.decide(fit, flops=1e22, limits=limits)) is None
+    assert refits_of(sb.decide(fit, flops=1e22)) is not None

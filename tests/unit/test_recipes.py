@@ -648,3 +648,42 @@ def test_a_recipe_with_too_few_runs_is_named(both_runs):
         match=r"'muon' has runs of 3 distinct sizes .* 5 parameters of its own",
     ):
         sb.compare_recipes(both_runs | {"muon": few}, sb.laws.Chinchilla())
+
+
+def test_the_multiplier_is_right_at_small_compute():
+    law = sb.laws.PowerLaw("flops")
+
+    def recipe(label: str, scale: float) -> SimpleNamespace:
+        values = {"L_inf": 1.0, "alpha_C": 0.2, "C_c": scale}
+        draws = xr.Dataset({name: (("chain", "draw"), [[v]]) for name, v in values.items()})
+        return SimpleNamespace(label=label, law=law, draws=draws, flops_per_param_token=6.0)
+
+    at = recipes_at({"adam": recipe("adam", 1e10), "muon": recipe("muon", 5e10)}, flops=2e10)
+    assert at.multiplier.item() == pytest.approx(0.2, rel=1e-6)
+
+
+def test_the_prior_of_a_log_ratio_holds_whatever_it_is_sampled_by(both_runs):
+    """Where gains are not 1, a missing Jacobian shows."""
+    law, spread = sb.laws.Chinchilla(), 0.5
+    n = len(both_runs["adam"])
+    pooled = sb.Runs(
+        pd.concat([own.frame for own in both_runs.values()], ignore_index=True), source="both"
+    )
+    pairs = find_pairs(*both_runs.values(), list(NAMES), None)
+    data = recipe_data(pooled, n, law, pairs)
+    model = build_recipe_model(data, law, sb.noise.Normal(), {"N_c_term": spread})
+    potential = model["log_ratio_N_c_term_prior"]
+    ratio = model["log_ratio_N_c_term"]
+    point = model.initial_point()
+    outputs = model.compile_fn(
+        model.replace_rvs_by_values([potential, ratio]),
+        inputs=model.value_vars,
+        on_unused_input="ignore",
+    )
+    step = 1e-5
+    at = {move: point | {"shift_N_c_term": np.array(0.1 + move)} for move in (-step, 0.0, step)}
+    (density, value), low, high = outputs(at[0.0]), outputs(at[-step]), outputs(at[step])
+    log_jacobian = np.log((high[1] - low[1]) / (2 * step))
+    expected = stats.norm.logpdf(value, 0, spread) + log_jacobian
+    assert density == pytest.approx(expected, abs=1e-6)
+    assert abs(log_jacobian) > 0.5
