@@ -455,3 +455,104 @@ def test_scores_of_a_rule_of_ones_own(fit):
     assert "the smallest median loss" in repr(decision)
     median = sb.decide(fit, flops=BUDGET, rule=sb.rules.Quantile(0.5)).choice.n_params
     assert decision.choice.n_params == pytest.approx(median, rel=0.02)
+
+
+@pytest.mark.parametrize("epsilon", [0.003, 0.03, 0.1, 0.3])
+def test_ranges_and_the_cheapest_are_right_however_large_epsilon_is(epsilon):
+    found = sb.decide(BESIROGLU, flops=1e24).range(epsilon=epsilon)
+    best = sb.allocate(BESIROGLU, flops=1e24).optimum["loss"].item()
+    for n in found.n_params:
+        loss = by_hand(BESIROGLU.values, n, 1e24 / 6 / n)
+        assert loss == pytest.approx(best + epsilon, abs=0.02 * epsilon)
+    truly = sb.compute_to_reach(BESIROGLU, best + epsilon).flops.item()
+    assert found.cheapest[2] == pytest.approx(truly, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"wall_time": "2 days"}, {"n_params": "10B", "tokens": "200B"}, {"n_params": "20B"}]
+)
+def test_a_choice_has_no_mismatch_whatever_binds(limits):
+    hardware = sb.Hardware(peak="989 TFLOP/s", utilisation=0.4, n_devices=1024)
+    decision = sb.decide(BESIROGLU, flops=BUDGET, limits=sb.Limits(**limits), hardware=hardware)
+    table = decision.alternatives()
+    assert table["mismatch"]["choice"] == pytest.approx(0, abs=1e-3)
+    assert table["mismatch"]["0.5 N"] > 0.01
+
+
+@given(tokens=st.floats(2e11, 1.2e12))
+def test_a_limit_on_tokens_binds_wherever_it_is(tokens):
+    decision = sb.decide(BESIROGLU, flops=BUDGET, limits=sb.Limits(tokens=tokens), n_candidates=60)
+    assert decision.binding == ("tokens",)
+
+
+def test_what_is_not_on_the_menu_is_nowhere():
+    menu = ["10.01B", "10.02B", "20B", "200B"]
+    both = sb.average({"besiroglu": BESIROGLU, "hoffmann": HOFFMANN})
+    decision = sb.decide(both, flops=1e24, n_params=menu)
+    sizes = [1.001e10, 1.002e10, 2e10, 2e11]
+    table = decision.alternatives()
+    assert set(table["n_params"]) == set(sizes)
+    changed = decision.what_would_change_it()
+    assert set(changed["n_params"]) <= set(sizes)
+    found = decision.range(epsilon=0.5, prob=0.5)
+    assert list(found.inside) == sizes
+    assert found.cheapest[0] in sizes
+    assert "Of the menu, N 10B, 10B, 20B, 200B have" in str(found)
+
+
+def test_repeated_data_follow_the_paper_at_any_compute():
+    p = SimpleNamespace(**BESIROGLU.values)
+    unique, flops = 1e11, 1e25
+    decision = sb.decide(BESIROGLU, flops=flops, limits=sb.Limits(unique_tokens=unique))
+    warranted = sb.allocate(BESIROGLU, flops=np.logspace(18, 26, 400)).optimum
+    log_d, log_n = (np.log(warranted[name].to_numpy().ravel()) for name in ("tokens", "n_params"))
+    u_n = np.exp(np.interp(np.log(unique), log_d, log_n))
+
+    def loss(n: float) -> float:
+        d = flops / 6 / n
+        d_worth = unique * (1 + 15.4 * (1 - np.exp(-(d / unique - 1) / 15.4)))
+        n_worth = n if n < u_n else u_n * (1 + 5.3 * (1 - np.exp(-(n / u_n - 1) / 5.3)))
+        return by_hand(vars(p), n_worth, d_worth)
+
+    grid = np.geomspace(1e9, 5e12, 4000)
+    best = grid[np.argmin([loss(n) for n in grid])]
+    assert decision.choice.n_params == pytest.approx(best, rel=0.15)
+    limits = sb.Limits(unique_tokens=unique)
+    at = [sb.decide(BESIROGLU, flops=each, limits=limits) for each in (1e26, 1e30)]
+    assert decision.expected_loss >= at[0].expected_loss >= at[1].expected_loss
+
+
+def test_a_law_without_draws_is_not_overlooked_by_minimax_regret():
+    both = sb.average(
+        {"besiroglu": BESIROGLU, "hoffmann": HOFFMANN},
+        weights={"besiroglu": 1 - 1e-5, "hoffmann": 1e-5},
+    )
+    with pytest.raises(InputError, match="'hoffmann' has 0 draws"):
+        sb.decide(both, flops=1e23, rule="minimax_regret")
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"n_candidates": 3}, "n_candidates is 3"),
+        ({"limits": {"n_params": "3B"}}, "give sb.Limits"),
+        ({"limits": sb.Limits(tokens=2, n_params="1B"), "served_tokens": 1e16}, "below the"),
+    ],
+)
+def test_more_bad_decisions_are_refused(options, match):
+    with pytest.raises(InputError, match=match):
+        sb.decide(BESIROGLU, flops=1e16, **options)
+    with pytest.raises(InputError, match="prob is 2"):
+        sb.decide(BESIROGLU, flops=1e22).alternatives(prob=2)
+
+
+def test_nothing_served_costs_nothing():
+    assert (
+        sb.decide(BESIROGLU, flops=1e22, served_tokens=0).choice
+        == sb.decide(BESIROGLU, flops=1e22).choice
+    )
+
+
+def test_the_probability_of_a_target_is_said(fit):
+    text = repr(sb.decide(BESIROGLU, flops=1e22, rule=sb.rules.MeetTarget(1.0)))
+    assert "(probability 0)" in text
