@@ -53,7 +53,7 @@ demo: $(INSTALLED)
 	$(BIN)/scaling-bayes demo --output-dir demo
 
 test: $(DEVELOPER)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(DEVELOPER)
 	$(BIN)/ruff check .

@@ -121,7 +121,7 @@ def truths_and_draws(
 
 def regret(fitter: sb.Fitter, truth: xr.Dataset, fit: sb.Fit) -> tuple[float, xr.DataArray]:
     """Return what the size that is chosen on the fit really gives up, and what its draws say."""
-    n_params = sb.decide(fit, flops=BUDGET, n_candidates=300).choice.n_params
+    n_params = sb.decide(fit, flops=BUDGET, n_candidates=100).choice.n_params
     true_law = SimpleNamespace(
         label="truth",
         law=fitter.law,
