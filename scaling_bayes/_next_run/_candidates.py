@@ -83,6 +83,12 @@ def parsed_budget(budget: object, candidates: pd.DataFrame) -> float:
     InputError
         If it pays for no candidate.
     """
+    own_unit = (candidates[COST] != candidates["flops"] * candidates[WEIGHT]).any()
+    if own_unit and isinstance(budget, str) and not _is_number(budget):
+        raise InputError(
+            f"the budget is {budget!r}, and the candidates have costs of their own. Give a number, "
+            "in the unit of these."
+        )
     amount = parse_quantity(budget, kind="flops")  # type: ignore[arg-type]
     cheapest = candidates[COST].min()
     if amount < cheapest:
@@ -91,6 +97,14 @@ def parsed_budget(budget: object, candidates: pd.DataFrame) -> float:
             f"{cheapest:.4g}. Give a larger budget or a cheaper candidate, in the same unit."
         )
     return amount
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _positive(table: pd.DataFrame, name: str) -> np.ndarray:

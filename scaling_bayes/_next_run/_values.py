@@ -37,7 +37,7 @@ class RunValues:
     table : DataFrame
         See `to_frame`.
     value_of_perfect_information : float
-        Nats per token of expected loss that no run can exceed.
+        Nats per token of expected loss that no run can exceed, but by Monte Carlo error.
     n_outcomes : int
         Outcomes simulated of each candidate.
     """
@@ -71,7 +71,7 @@ class RunValues:
             Carlo standard error, and ``evsi_per_cost``; ``worth_flops``, by how many FLOPs the
             decision's budget would have to grow to gain as much, at the rate at which its loss
             falls there; ``information``, the expected information gain in nats on all that is
-            uncertain, and ``information_...`` on each quantity, at least; ``pareto_k``, which 95%
+            uncertain, and ``information_...`` on each quantity, about; ``pareto_k``, which 95%
             of outcomes do not exceed; ``failed``, the share of outcomes whose weights cannot be
             trusted; ``n_refits``, how many of these were refitted instead; ``trusted``, whether
             ``evsi`` rests on weights that can be trusted, and on refits otherwise.
@@ -87,7 +87,8 @@ class RunValues:
             f"Values of {len(self.table)} candidate runs for a decision on "
             f"{format_quantity(self.decision.budget, kind='flops')}, in nats per token",
             shown.to_string(float_format="{:.3g}".format),
-            f"Perfect knowledge of the law would gain {self.value_of_perfect_information:.2g}.",
+            "Perfect knowledge of the mean curve would gain "
+            f"{self.value_of_perfect_information:.2g}.",
         ]
         doubtful = int((~self.table["trusted"]).sum())
         if doubtful:

@@ -63,7 +63,7 @@ class Crossing:
 
     @property
     def probability_second_overtakes(self) -> float:
-        """The probability that they cross, and the second recipe is better above."""
+        """The probability that they cross, and the second recipe is better above the lowest one."""
         return float(((self.count > 0) & self.second_better_above).mean())
 
     def interval(

@@ -22,7 +22,8 @@ class Pairs:
     mean and difference, both divided by sqrt(2), are then uncorrelated, of variance 1 + rho and
     1 - rho times that of a run. Those take the place of the two log losses, each multiplied by
     the square root of its weight. For Normal noise this is the same as an effect common to both,
-    Normal(0, sqrt(rho) sigma), above noise of sqrt(1 - rho) sigma of their own.
+    Normal(0, sqrt(rho) sigma), above noise of sqrt(1 - rho) sigma of their own. For Student-t noise
+    mean and difference have heavy tails, each by itself, and one stray run shows in both.
 
     Attributes
     ----------

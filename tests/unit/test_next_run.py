@@ -394,3 +394,10 @@ def test_a_fit_is_not_told_that_repeated_tokens_are_new(fit):
     limits = sb.Limits(unique_tokens="1B")
     assert refits_of(sb.decide(fit, flops=1e22, limits=limits)) is None
     assert refits_of(sb.decide(fit, flops=1e22)) is not None
+
+
+def test_a_budget_has_the_unit_of_the_costs(decision, candidates):
+    hours = candidates.assign(cost=10.0)
+    with pytest.raises(InputError, match="'2 ZFLOPs', and the candidates have costs of their own"):
+        sb.plan_runs(decision, hours, budget="2 ZFLOPs")
+    assert sb.plan_runs(decision, hours, budget="20", n_outcomes=20).cost <= 20
