@@ -35,7 +35,7 @@ def refitted(forecaster: sb.Forecaster, runs: sb.Runs, samples: list[sb.Runs]) -
 def main() -> None:
     """Measure and print."""
     options = arguments(__doc__).parse_args()
-    n_refits = 2 if options.quick else 200
+    n_refits, n_resamples = (2, 10) if options.quick else (200, 300)
     runs = chinchilla_runs(options.data)
     rng = np.random.default_rng(0)
     samples = [
@@ -45,13 +45,14 @@ def main() -> None:
     law, smooth = sb.laws.Chinchilla(), sb.discrepancy.Smooth()
     usual = sb.SamplerSettings(progressbar=False)
     short = sb.SamplerSettings(draws=500, progressbar=False)
+    habit = f"Huber + {n_resamples} bootstraps"
     forecasters: dict[str, sb.Forecaster] = {
         "law alone, 4 x 1000 draws": sb.Fitter(law, settings=usual),
         "with discrepancy, 4 x 1000 draws": sb.Fitter(law, discrepancy=smooth, settings=usual),
         "with discrepancy, 4 x 500 draws": sb.Fitter(law, discrepancy=smooth, settings=short),
-        "Huber + 300 bootstraps": sb.baselines.HuberBootstrap(),
+        habit: sb.baselines.HuberBootstrap(n_resamples=n_resamples),
     }
-    n_processes = joblib.cpu_count()
+    n_processes = 1 if options.quick else joblib.cpu_count()
     alone, shared = {}, {}
     for name, forecaster in forecasters.items():
         alone[name] = refitted(forecaster, runs, samples)
@@ -60,7 +61,6 @@ def main() -> None:
         shared[name] = max(
             parallel(joblib.delayed(refitted)(forecaster, runs, share) for share in shares)
         )
-    habit = "Huber + 300 bootstraps"
     print_table(
         f"{n_refits} refits of {len(runs)} rows, compiled before",
         [

@@ -145,7 +145,7 @@ def main() -> None:
     runs = chinchilla_runs(options.data)
     settings, rounds = sb.SamplerSettings(progressbar=False), 3
     if options.quick:
-        settings, rounds = replace(settings, draws=500), 1
+        settings, rounds = replace(settings, draws=500, chains=2), 1
     habit = replace(settings, tune=2 * settings.tune)
     warm = {
         OURS: package(runs, settings),

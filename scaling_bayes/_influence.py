@@ -176,16 +176,8 @@ def _draws_of(source: LawDraws) -> dict[str, xr.DataArray]:
 
 
 def _prior_draws(priors: Mapping[str, Prior], seed: int | None) -> dict[str, np.ndarray]:
-    import pymc as pm
-
-    # Compiling for speed would take longer than these draws.
-    drawn = pm.draw(
-        [prior.dist() for prior in priors.values()],
-        draws=_PRIOR_DRAWS,
-        random_seed=seed,
-        mode="FAST_COMPILE",
-    )
-    return dict(zip(priors, drawn, strict=True))
+    rng = np.random.default_rng(seed)
+    return {name: prior.draw(_PRIOR_DRAWS, rng) for name, prior in priors.items()}
 
 
 def _by_parameter(sensitivity: xr.Dataset) -> pd.Series:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isinf, isnan, nan
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scaling_bayes.errors import PriorError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Prior:
@@ -83,13 +86,25 @@ class Prior:
 
     def dist(self) -> Any:
         """Return the PyMC distribution, outside of any model."""
+        return self._shaped(())
+
+    def draw(self, n_draws: int, random_seed: int | np.random.Generator | None) -> np.ndarray:
+        """Return independent draws, of shape (draw,)."""
+        import pymc as pm
+
+        # Compiling for speed would take longer than to draw.
+        mode = "FAST_COMPILE"
+        drawn: np.ndarray = pm.draw(self._shaped((n_draws,)), random_seed=random_seed, mode=mode)
+        return drawn
+
+    def _shaped(self, shape: tuple[int, ...]) -> Any:
         import pymc as pm
 
         family = getattr(pm, self.distribution, None)
         if family is None or not hasattr(family, "dist"):
             raise PriorError(f"PyMC has no distribution {self.distribution!r} (prior {self}).")
         try:
-            return family.dist(**self._built())
+            return family.dist(**self._built(), shape=shape)
         except (TypeError, ValueError) as error:
             raise PriorError(f"PyMC cannot build the prior {self}: {error}") from error
 

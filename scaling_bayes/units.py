@@ -12,6 +12,7 @@ from scaling_bayes.errors import UnitError
 
 __all__ = [
     "FLOPS_PER_PARAM_TOKEN",
+    "FLOPS_TOLERANCE",
     "PF_DAY",
     "SIZES",
     "Kind",
@@ -28,6 +29,9 @@ SIZES: Final[tuple[Kind, ...]] = ("n_params", "tokens", "flops")
 
 FLOPS_PER_PARAM_TOKEN: Final = 6.0
 """The 6 of C = 6 N D: forward and backward pass (Kaplan et al. 2020, arXiv 2001.08361)."""
+
+FLOPS_TOLERANCE: Final = 0.2
+"""Relative difference between FLOPs that are given and k N D, up to which they agree."""
 
 PF_DAY: Final = 8.64e19
 """FLOPs of one PF-day: 1e15 FLOP/s kept up for 86,400 s."""
@@ -66,7 +70,7 @@ _NUMBER: Final = re.compile(
 _FLOPS: Final = re.compile(r"([a-z]*?)[\s-]?flops?", re.IGNORECASE)
 _FLOP_DAYS: Final = re.compile(r"([a-z]*?)[\s-]?f(?:lops?)?(?:/s)?[\s-]?days?", re.IGNORECASE)
 _FLOP_RATE: Final = re.compile(
-    r"([a-z]*?)[\s-]?flops?[\s-]?(?:/[\s-]?s(?:ec)?|per second)", re.IGNORECASE
+    r"([a-z]*?)[\s-]?flops?[\s-]?(?:/[\s-]?s(?:ec)?|per second)?", re.IGNORECASE
 )
 _RATE: Final = re.compile(r".*(?:/s|/sec|per second)", re.IGNORECASE)
 _SECONDS: Final = {
@@ -135,7 +139,7 @@ _REMEDIES: Final = {
 }
 
 
-def parse_quantity(value: float | int | str, *, kind: Kind) -> float:
+def parse_quantity(value: float | int | str, *, kind: Kind, name: str | None = None) -> float:
     """Return a quantity as a number in the unit of its kind.
 
     Parameters
@@ -147,6 +151,8 @@ def parse_quantity(value: float | int | str, *, kind: Kind) -> float:
         ``B`` and ``G`` both 1e9.
     kind : {"n_params", "tokens", "flops", "flop_rate", "gpu_hours", "duration"}
         What the number counts.
+    name : str, optional
+        What it is called in errors; its kind by default.
 
     Returns
     -------
@@ -168,7 +174,7 @@ def parse_quantity(value: float | int | str, *, kind: Kind) -> float:
     fault = unreadable_because(value, kind)
     if fault is not None:
         reason, remedy = fault
-        raise UnitError(f"{kind} = {value!r} {reason}. {remedy}.")
+        raise UnitError(f"{name or kind} = {value!r} {reason}. {remedy}.")
     return _number(value, kind)
 
 
@@ -225,13 +231,15 @@ def format_quantity(value: float, *, kind: Kind) -> str:
     return _short(value) + (" GPU-hours" if kind == "gpu_hours" else "")
 
 
-def parse_money(value: float | int | str) -> tuple[float, str]:
+def parse_money(value: float | int | str, *, name: str = "money") -> tuple[float, str]:
     """Return an amount of money and its currency.
 
     Parameters
     ----------
     value : float, int or str
         A number, which has no currency, or text such as ``"$2M"``, ``"2.5 USD"`` or ``"€300k"``.
+    name : str
+        What it is called in errors.
 
     Returns
     -------
@@ -255,16 +263,16 @@ def parse_money(value: float | int | str) -> tuple[float, str]:
     if isinstance(value, str):
         match = _MONEY.fullmatch(value.strip())
         if match is None:
-            raise UnitError(f"money = {value!r} is not a number with a known currency. {remedy}.")
+            raise UnitError(f"{name} = {value!r} is not a number with a known currency. {remedy}.")
         sign, amount, code = match.groups()
         if sign and code:
-            raise UnitError(f"money = {value!r} names two currencies. {remedy}.")
+            raise UnitError(f"{name} = {value!r} names two currencies. {remedy}.")
         currency = _SIGNS.get(sign or "", (code or "").upper())
         if currency and currency not in _CURRENCIES:
-            raise UnitError(f"money = {value!r} has the unknown currency {code!r}. {remedy}.")
+            raise UnitError(f"{name} = {value!r} has the unknown currency {code!r}. {remedy}.")
     fault = unreadable_because(amount, "money")
     if fault is not None:
-        raise UnitError(f"money = {value!r} {fault[0]}. {remedy}.")
+        raise UnitError(f"{name} = {value!r} {fault[0]}. {remedy}.")
     return _number(amount, "money"), currency
 
 

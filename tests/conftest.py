@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 from hypothesis import settings
 
 # The first example pays for imports, and machines differ: time is tested where it matters.
 settings.register_profile("scaling_bayes", deadline=None)
 settings.load_profile("scaling_bayes")
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_left() -> Iterator[None]:
+    """Close what a test drew, and see that it left the style of pictures as it was."""
+    style = dict(mpl.rcParams)
+    yield
+    plt.close("all")
+    assert dict(mpl.rcParams) == style
 
 
 @pytest.fixture(scope="session")

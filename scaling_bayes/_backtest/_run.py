@@ -120,7 +120,7 @@ def backtest(
     plan = Plan(
         along=along,
         probs=_checked_probs(probs),
-        budget=largest if budget is None else parse_quantity(budget, kind="flops"),
+        budget=largest if budget is None else parse_quantity(budget, kind="flops", name="budget"),
         seed=int(seed),
     )
     forecasters = _forecasters(laws)

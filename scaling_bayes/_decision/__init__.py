@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from scaling_bayes._decision import rules
-from scaling_bayes._decision._decide import Choice, Decision, decide
+from scaling_bayes._decision._choice import Choice
+from scaling_bayes._decision._decide import Decision, decide
 from scaling_bayes._decision._hardware import Hardware
 from scaling_bayes._decision._limits import Limits
 from scaling_bayes._decision._range import AllocationRange

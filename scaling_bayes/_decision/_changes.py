@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from scaling_bayes._decision._decide import Decision
 
 _FACTORS = (0.5, 2.0)
+_TARGETS = (0.99, 1.01)
+"""What the target of a rule for the cheapest budget is multiplied by."""
 _FIFTH = 0.2
 _N_PARAMETERS = 3
 """Parameters shown: those on which the optimum depends most."""
@@ -28,7 +30,7 @@ _N_PARAMETERS = 3
 def changes(decision: Decision) -> pd.DataFrame:
     """Return what would change a choice; see `Decision.what_would_change_it`."""
     rows = [
-        *_budgets(decision),
+        *(_targets if isinstance(decision.rule, rules.Cheapest) else _budgets)(decision),
         *_limits(decision),
         *_parameters(decision),
         *_laws(decision),
@@ -49,6 +51,28 @@ def _budgets(decision: Decision) -> Iterator[Row]:
         )
 
 
+def _targets(decision: Decision) -> Iterator[Row]:
+    """Yield the choice where less, or more, is asked of the cheapest budget."""
+    rule = decision.rule
+    assert isinstance(rule, rules.Cheapest)
+    missed = 1 - rule.prob
+    others = [replace(rule, loss=factor * rule.loss) for factor in _TARGETS]
+    others += [
+        replace(rule, prob=1 - factor * missed) for factor in _FACTORS if factor * missed < 1
+    ]
+    for other in others:
+        words = (
+            f"a loss of at most {other.loss:.4g}"
+            if other.prob == rule.prob
+            else f"with probability {other.prob:.4g}"
+        )
+        for kind, change, n, d, gain in _decided(
+            decision, "target", words, rule=other, budget=None
+        ):
+            flops = format_quantity(decision.problem.k * n * d, kind="flops")
+            yield kind, f"{change}: train with {flops}", n, d, gain
+
+
 def _limits(decision: Decision) -> Iterator[Row]:
     limits = decision.problem.limits
     for name in decision.binding:
@@ -59,13 +83,14 @@ def _limits(decision: Decision) -> Iterator[Row]:
 
 
 def _decided(decision: Decision, kind: str, words: str, **changed: object) -> Iterator[Row]:
-    """Yield the choice with another budget or other limits; nothing where there is none."""
+    """Yield the choice with another budget, rule or limits; nothing where there is none."""
     from scaling_bayes._decision._decide import decision_on
 
     budget = changed.pop("budget", decision.budget)
+    rule = changed.pop("rule", _within(decision))
     problem = replace(decision.problem, **changed)  # type: ignore[arg-type]
     try:
-        other = decision_on(problem, _within(decision), budget)  # type: ignore[arg-type]
+        other = decision_on(problem, rule, budget)  # type: ignore[arg-type]
     except ScalingBayesError:
         return
     here = decision.problem.points(np.array([decision.choice.n_params]), decision.budget)
@@ -118,10 +143,13 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 def _laws(decision: Decision) -> Iterator[Row]:
     member = decision.options.member
-    if member is None or isinstance(decision.rule, rules.MinimaxRegret):
+    if member is None:
         return
+    # Over one law there is no largest regret.
+    several = isinstance(decision.rule, rules.MinimaxRegret)
+    by = rules.ExpectedLoss() if several else _within(decision)
     for name in np.unique(member):
-        at = chosen(decision.problem, decision.options.only(member == name), _within(decision))
+        at = chosen(decision.problem, decision.options.only(member == name), by)
         tokens = decision.problem.tokens(np.array([at.n_params]), decision.budget)[0]
         yield "law", f"{name} alone", at.n_params, float(tokens), np.nan
 

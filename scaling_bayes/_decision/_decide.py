@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._decision import rules
+from scaling_bayes._decision._choice import Choice
 from scaling_bayes._decision._hardware import Hardware, budget_in_flops
 from scaling_bayes._decision._limits import Limits
+from scaling_bayes._decision._losses import Repeated
 from scaling_bayes._decision._place import chosen, place_of
 from scaling_bayes._decision._problem import Options, Problem
 from scaling_bayes._decision._range import AllocationRange, allocation_range
@@ -19,7 +21,7 @@ from scaling_bayes._decision.rules import Rule
 from scaling_bayes._draws import sizes
 from scaling_bayes._forecast import Of
 from scaling_bayes._intervals import DEFAULT_PROB
-from scaling_bayes._mixture import Source, weighted_laws
+from scaling_bayes._mixture import Source
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity, parse_quantity
 
@@ -30,38 +32,6 @@ _BY = "by "
 """What the names of the choices of other rules begin with."""
 _BESIDE = (0.25, 0.5, 2.0, 4.0)
 """Model sizes that stand beside the choice, as multiples of it."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One run to train.
-
-    Attributes
-    ----------
-    n_params, tokens : float
-        Model size and the tokens it is trained on, repeated ones counted each time.
-    flops : float
-        Compute of the training, k N D.
-    total_flops : float
-        With that of serving.
-    epochs : float or None
-        How often the unique tokens are read, below 1 if not all; None where these are not limited.
-    """
-
-    n_params: float
-    tokens: float
-    flops: float
-    total_flops: float
-    epochs: float | None = None
-
-    def __str__(self) -> str:
-        words = (
-            f"N {format_quantity(self.n_params, kind='n_params')}, "
-            f"D {format_quantity(self.tokens, kind='tokens')} "
-            f"({self.tokens / self.n_params:.3g} tokens per parameter"
-        )
-        words += f", {self.epochs:.2f} epochs)" if self.epochs is not None else ")"
-        return f"{words}, C {format_quantity(self.flops, kind='flops')}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,11 +204,12 @@ class Decision:
         Returns
         -------
         DataFrame
-            One row a change: its ``kind`` (budget, limit, parameter, law, rule), what it is, and
-            the choice then: ``n_params``, ``tokens``, ``times``, its size against the choice's;
-            ``gain``, by how much the expected loss falls, where the change is one of the budget or
-            a limit, in nats per token. Of a parameter the rows show the choice by the fifth of the
-            draws in which it is lowest, and highest.
+            One row a change: its ``kind`` (budget, or target where the rule finds the budget;
+            limit, parameter, law, rule), what it is, and the choice then: ``n_params``,
+            ``tokens``, ``times``, its size against the choice's; ``gain``, by how much the
+            expected loss falls, where the change is one of the budget, the target or a limit, in
+            nats per token. Of a parameter the rows show the choice by the fifth of the draws in
+            which it is lowest, and highest.
         """
         from scaling_bayes._decision._changes import changes
 
@@ -259,41 +230,9 @@ class Decision:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """What the decision comes to, in sentences."""
-        low, high = self.loss_interval
-        median = float(np.quantile(self.loss, 0.5, method="inverted_cdf"))
-        whose = "the mean curve" if self.options.of == "mean_curve" else "one new run"
-        known = self.loss.size > 1
-        score = self.rule.score_in_words(self.score)
-        lines = [f"Train {self.choice}: {self.rule.words} ({score})."]
-        hardware = self.problem.hardware
-        if hardware is not None:
-            words = hardware.cost_in_words(self.choice.total_flops)
-            if hardware.n_devices is not None:
-                trained = hardware.seconds(self.choice.flops)
-                words += f"; training takes {format_quantity(trained, kind='duration')}"
-            lines.append(f"It costs {words}.")
-        interval = f" [{low:.4f}, {high:.4f}] ({DEFAULT_PROB:.0%} equal-tailed)" if known else ""
-        lines.append(f"Loss of {whose}: {median:.4f}{interval} nats per token.")
-        if known:
-            lines.append(
-                f"Its regret is {self.regret.mean():.2g} nats on average and "
-                f"{np.quantile(self.regret, 0.95, method='inverted_cdf'):.2g} at the 95th "
-                f"percentile of draws; perfect knowledge of the law would gain "
-                f"{self.value_of_perfect_information:.2g} on average."
-            )
-            lines.append(str(self.range()))
-        if self.binding:
-            bounds = ", ".join(self.problem.limits.in_words(name) for name in self.binding)
-            lines.append(f"Limits that bind: {bounds}.")
-        return (*lines, *self._beyond())
+        from scaling_bayes._decision._decide_words import words_of
 
-    def _beyond(self) -> tuple[str, ...]:
-        """Say how far beyond its runs the source is asked."""
-        fitted = [getattr(one, "runs", None) for one, _ in weighted_laws(self.problem.source)]
-        largest = [float(runs.frame["flops"].max()) for runs in fitted if runs is not None]
-        if not largest or (times := self.choice.flops / max(largest)) <= 1:
-            return ()
-        return (f"This is {times:.3g} times the compute of the largest run fitted.",)
+        return words_of(self)
 
     def __repr__(self) -> str:
         title = (
@@ -381,10 +320,8 @@ def decide(
         source,
         limits=limits or Limits(),
         hardware=hardware,
-        served_tokens=(
-            parse_quantity(served_tokens, kind="tokens") if served_tokens else 0.0  # type: ignore[arg-type]
-        ),
-        repetition=repetition or Repetition(),
+        served_tokens=served(served_tokens),
+        repeated=Repeated(repetition or Repetition(), seed),
         menu=None if n_params is None else sizes("n_params", n_params),
         of=of,
         n_candidates=n_candidates,
@@ -392,6 +329,13 @@ def decide(
     )
     given = budget_in_flops(flops=flops, gpu_hours=gpu_hours, money=money, hardware=hardware)
     return decision_on(problem, resolved(rule), given)
+
+
+def served(tokens: object) -> float:
+    """Return served tokens as a number; 0 for none."""
+    if not tokens:
+        return 0.0
+    return parse_quantity(tokens, kind="tokens", name="served_tokens")  # type: ignore[arg-type]
 
 
 def resolved(rule: Rule | str) -> Rule:

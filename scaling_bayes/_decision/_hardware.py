@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral, Real
@@ -10,6 +11,10 @@ from scaling_bayes.errors import InputError, UnitError
 from scaling_bayes.units import format_money, format_quantity, parse_money, parse_quantity
 
 _SECONDS_PER_HOUR = 3600.0
+_LEAST_PEAK = 1e9
+_AN_HOUR = re.compile(
+    r"\s*(?:/|per|an)\s*(?:(?:gpu|tpu|device)[\s-]*)?(?:h|hr|hour)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -25,14 +30,16 @@ class Hardware:
     n_devices : int, optional
         How many work at once; needed for a limit on time.
     price : float or str, optional
-        Price of one device for an hour, such as ``"$2.50"``; needed for budgets in money.
+        Price of one device for an hour, such as ``"$2.50"`` or ``"$2.50/h"``; needed for budgets
+        in money.
 
     Raises
     ------
     UnitError
         If the peak or the price cannot be read.
     InputError
-        If the utilisation is no share, or the number of devices is not a positive whole number.
+        If the peak is below 1 GFLOP/s, the utilisation is no share, or the number of devices is
+        not a positive whole number.
 
     Examples
     --------
@@ -50,7 +57,13 @@ class Hardware:
     price: float | str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "peak", parse_quantity(self.peak, kind="flop_rate"))
+        peak = parse_quantity(self.peak, kind="flop_rate", name="peak")
+        if peak < _LEAST_PEAK:
+            raise InputError(
+                f"peak is {self.peak!r}, which is {peak:g} FLOP/s: less than any device. Give its "
+                "unit, such as '989 TFLOP/s'."
+            )
+        object.__setattr__(self, "peak", peak)
         share = self.utilisation
         if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share <= 1:
             raise InputError(
@@ -61,7 +74,7 @@ class Hardware:
         if n is not None and (isinstance(n, bool) or not isinstance(n, Integral) or n < 1):
             raise InputError(f"n_devices is {n!r}; give a whole number of at least 1.")
         if self.price is not None:
-            parse_money(self.price)
+            parse_money(_by_the_hour(self.price), name="price")
 
     @property
     def flops_per_gpu_hour(self) -> float:
@@ -75,7 +88,7 @@ class Hardware:
                 "the hardware has no price; give the price of a device for an hour, such as "
                 'sb.Hardware(..., price="$2.50").'
             )
-        return parse_money(self.price)
+        return parse_money(_by_the_hour(self.price), name="price")
 
     @property
     def currency(self) -> str:
@@ -142,6 +155,11 @@ class Hardware:
         if self.price is not None:
             words.append(format_money(self.money(flops), self.currency))
         return ", ".join(words)
+
+
+def _by_the_hour(price: float | str) -> float | str:
+    """Return a price without the words that say that it is for an hour."""
+    return _AN_HOUR.sub("", price) if isinstance(price, str) else price
 
 
 def budget_in_flops(

@@ -45,7 +45,7 @@ class Limits:
             value = getattr(self, name)
             if value is None:
                 continue
-            number = parse_quantity(value, kind=kind)
+            number = parse_quantity(value, kind=kind, name=name)
             if kind != "duration" and number < 1:
                 raise InputError(f"the limit {name} is {value!r}; give at least 1.")
             object.__setattr__(self, name, number)

@@ -31,6 +31,53 @@ _KNOTS = 40
 """Points of a curve at which a discrepancy is drawn; a cubic spline joins them."""
 
 
+class Repeated:
+    """What tokens read again are worth by each law: drawn and worked out once for all points.
+
+    Parameters
+    ----------
+    repetition : Repetition
+        What is believed of it.
+    seed : int
+        Source of draws, the same for every law.
+    """
+
+    def __init__(self, repetition: Repetition, seed: int) -> None:
+        self._repetition, self._seed = repetition, seed
+        self._lasts: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._warranted: dict[tuple[int, float], tuple[LawDraws, np.ndarray]] = {}
+
+    def worth(
+        self, source: LawDraws, n_params: np.ndarray, tokens: np.ndarray, unique_tokens: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return effective model sizes and tokens, of shape (point, draw)."""
+        n = n_draws(source)
+        if n not in self._lasts:
+            # A stream of its own, beside those of discrepancy and noise.
+            rng = np.random.default_rng([self._seed, 2])
+            self._lasts[n] = self._repetition.draws(n, rng)
+        lasts_d, lasts_n = self._lasts[n]
+        key = id(source), unique_tokens
+        if key not in self._warranted:
+            # The source is kept, so that its id is not given to another.
+            self._warranted[key] = source, _warranted(source, unique_tokens)
+        return (
+            effective(n_params, self._warranted[key][1], lasts_n),
+            effective(tokens, np.array(unique_tokens), lasts_d),
+        )
+
+
+def _warranted(source: LawDraws, unique_tokens: float) -> np.ndarray:
+    """Return the model size for which the tokens are compute-optimal, for each draw."""
+    import xarray as xr
+
+    def optimal(flops: np.ndarray) -> np.ndarray:
+        best = optimal_n_params(source, xr.DataArray(flops, dims="budget"))
+        return best.transpose("budget", "chain", "draw").to_numpy().reshape(len(flops), -1)
+
+    return warranted_n_params(optimal, unique_tokens, source.flops_per_param_token)
+
+
 def over_blocks(n: int, work: Callable[[slice], None]) -> None:
     """Do some work on blocks of n rows, on all cores."""
     blocks = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
@@ -45,7 +92,7 @@ def mean_losses(
     *,
     seed: int,
     shift_of: Shift,
-    repetition: Repetition,
+    repeated: Repeated,
     unique_tokens: float | None = None,
 ) -> xr.DataArray:
     """Return draws of the mean curve at points, discrepancy included.
@@ -57,11 +104,10 @@ def mean_losses(
     points : Dataset
         ``n_params``, ``tokens`` and ``flops`` with dim ``point``.
     seed : int
-        Source of the discrepancy and of what repeated data are worth: the same for every member
-        of an average.
+        Source of the discrepancy: the same for every member of an average.
     shift_of : callable
         How the discrepancy is drawn: `joint_shift` or `shift_along`.
-    repetition : Repetition
+    repeated : Repeated
         What repeated tokens are worth.
     unique_tokens : float, optional
         Tokens that there are; without it none repeats.
@@ -84,7 +130,7 @@ def mean_losses(
             loss = _law_losses(one, n_params, np.minimum(tokens, unique_tokens))
             again = np.flatnonzero(tokens > unique_tokens)
             if again.size:
-                worth = _worth(one, n_params[again], tokens[again], unique_tokens, repetition, rng)
+                worth = repeated.worth(one, n_params[again], tokens[again], unique_tokens)
                 loss[again] = np.minimum(loss[again], _law_losses(one, *worth))
         if discrepancy_of(one) is not None:
             loss *= np.exp(shift_of(one, points, rng))
@@ -153,28 +199,3 @@ def shift_along(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) 
     at_knots = joint_shift(source, points.isel(point=knots), rng)
     along: np.ndarray = CubicSpline(log_n[knots], at_knots)(log_n)
     return along
-
-
-def _worth(
-    source: LawDraws,
-    n_params: np.ndarray,
-    tokens: np.ndarray,
-    unique_tokens: float,
-    repetition: Repetition,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return effective model sizes and tokens where tokens repeat, of shape (point, draw)."""
-    import xarray as xr
-
-    lasts_d, lasts_n = repetition.draws(n_draws(source), rng)
-    k = source.flops_per_param_token
-
-    def optimal(flops: np.ndarray) -> np.ndarray:
-        best = optimal_n_params(source, xr.DataArray(flops, dims="budget"))
-        return best.transpose("budget", "chain", "draw").to_numpy().reshape(len(flops), -1)
-
-    warranted = warranted_n_params(optimal, unique_tokens, k)
-    return (
-        effective(n_params, warranted, lasts_n),
-        effective(tokens, np.array(unique_tokens), lasts_d),
-    )

@@ -11,7 +11,13 @@ import numpy as np
 
 from scaling_bayes._decision._hardware import Hardware
 from scaling_bayes._decision._limits import Limits
-from scaling_bayes._decision._losses import Shift, joint_shift, mean_losses, shift_along
+from scaling_bayes._decision._losses import (
+    Repeated,
+    Shift,
+    joint_shift,
+    mean_losses,
+    shift_along,
+)
 from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._draws import LawDraws, point_dataset
 from scaling_bayes._forecast import Of
@@ -127,7 +133,7 @@ class Problem:
         What turns FLOPs into time and money.
     served_tokens : float
         Tokens that the model will serve, at 2 N FLOPs each, paid from the same budget.
-    repetition : Repetition
+    repeated : Repeated
         What tokens read again are worth, where ``limits.unique_tokens`` makes them.
     menu : ndarray or None
         The model sizes to choose from; any size if None.
@@ -145,7 +151,7 @@ class Problem:
     limits: Limits = field(default_factory=Limits)
     hardware: Hardware | None = None
     served_tokens: float = 0.0
-    repetition: Repetition = field(default_factory=Repetition)
+    repeated: Repeated = field(default_factory=lambda: Repeated(Repetition(), 0))
     menu: np.ndarray | None = None
     of: Of = "mean_curve"
     n_candidates: int = 1000
@@ -277,7 +283,7 @@ class Problem:
             seed=self.seed,
             shift_of=shift_of,
             unique_tokens=self.limits.unique_tokens,  # type: ignore[arg-type]
-            repetition=self.repetition,
+            repeated=self.repeated,
         )
 
     def expected_losses(self, places: Sequence[xr.Dataset]) -> np.ndarray:

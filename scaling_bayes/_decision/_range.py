@@ -139,7 +139,8 @@ class AllocationRange:
             )
         if self.problem.menu is not None:
             sizes = [format_quantity(n, kind="n_params") for n in self.inside]
-            return f"Of the menu, N {', '.join(sizes)} have a {at}."
+            has = "has" if len(sizes) == 1 else "have"
+            return f"Of the menu, N {', '.join(sizes)} {has} a {at}."
         ends = [
             f"N {format_quantity(n, kind='n_params')} (D {format_quantity(d, kind='tokens')})"
             for n, d in zip(self.n_params, self.tokens, strict=True)

@@ -11,6 +11,8 @@ import numpy as np
 from scaling_bayes.priors import Prior
 
 _SPREAD = 0.25
+_MANY = 2001
+"""Draws whose median stands for the prior."""
 
 
 def _published(value: float) -> Prior:
@@ -44,12 +46,11 @@ class Repetition:
 
     def draws(self, n_draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return draws of R*_D and R*_N; the median where there is but one, as of a paper."""
-        import pymc as pm
 
         def of(prior: Prior) -> np.ndarray:
-            n = n_draws if n_draws > 1 else 2001
-            values = pm.draw(prior.dist(), draws=n, random_seed=rng)
-            return values if n_draws > 1 else np.atleast_1d(np.median(values))
+            if n_draws > 1:
+                return prior.draw(n_draws, rng)
+            return np.atleast_1d(np.median(prior.draw(_MANY, rng)))
 
         return of(self.R_D), of(self.R_N)
 

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_bayes._decision import rules
-from scaling_bayes._decision._decide import Choice, decision_on
+from scaling_bayes._decision._choice import Choice
+from scaling_bayes._decision._decide import decision_on, served
 from scaling_bayes._decision._hardware import Hardware, budget_in_flops
 from scaling_bayes._decision._limits import Limits
-from scaling_bayes._decision._losses import joint_shift
+from scaling_bayes._decision._losses import Repeated, joint_shift
 from scaling_bayes._decision._problem import Problem, scatter_of
 from scaling_bayes._decision._repetition import Repetition
-from scaling_bayes._decision._stop import Stop, crossing, ratio_of
+from scaling_bayes._decision._stop import Stop, best_budget, crossing, ratio_of
 from scaling_bayes._draws import point_dataset
 from scaling_bayes._forecast import Of
 from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, interval, quantile
 from scaling_bayes._mixture import Source, mix, weighted_laws
 from scaling_bayes.errors import InputError, UnitError
-from scaling_bayes.units import SIZES, format_money, format_quantity, parse_money, parse_quantity
+from scaling_bayes.units import SIZES, format_money, format_quantity, parse_money
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +136,7 @@ class Spending:
 
     @cached_property
     def stop(self) -> Stop | None:
-        """From which budget on another doubling no longer pays; None without a value of a nat.
+        """The best budget, and from which on a doubling no longer pays; None without a value.
 
         Looked for from the smallest budget upwards, beyond the largest if need be.
         """
@@ -147,15 +148,17 @@ class Spending:
         budgets = self.budgets[0] * 2.0 ** np.arange(n + 1)
         problem = replace(self.problem, n_candidates=rules.COARSE_CANDIDATES)
         choices = _chosen(problem, budgets)
-        gains = _gains(_losses(problem, choices)) * self.value_per_nat
-        extra = np.diff(self._prices(choices))
+        worth = -_losses(problem, choices) * self.value_per_nat
+        gains, prices = worth.diff("budget"), self._prices(choices)
         ends = quantile(gains, [1 - self.prob, self.prob]).to_numpy()
-        spent = np.minimum([each.total_flops for each in choices[:-1]], budgets[:-1])
+        spent = np.minimum([each.total_flops for each in choices], budgets)
+        expected = worth.mean(SAMPLE_DIMS).to_numpy()
         return Stop(
+            best_budget(spent, expected, prices),
             *(
-                crossing(spent, ratio_of(worth, extra))
-                for worth in (ends[0], gains.mean(SAMPLE_DIMS).to_numpy(), ends[1])
-            )
+                crossing(spent[:-1], ratio_of(gain, np.diff(prices)))
+                for gain in (ends[0], np.diff(expected), ends[1])
+            ),
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -319,10 +322,8 @@ def spending(
         source,
         limits=limits or Limits(),
         hardware=hardware,
-        served_tokens=(
-            parse_quantity(served_tokens, kind="tokens") if served_tokens else 0.0  # type: ignore[arg-type]
-        ),
-        repetition=repetition or Repetition(),
+        served_tokens=served(served_tokens),
+        repeated=Repeated(repetition or Repetition(), seed),
         of=of,
         seed=seed,
     )
@@ -363,7 +364,7 @@ def _value(value_per_nat: float | str, hardware: Hardware | None) -> float:
             f"value_per_nat={value_per_nat!r} is money, so compute needs a price; give "
             'hardware=sb.Hardware(..., price="$2.50").'
         )
-    amount, currency = parse_money(value_per_nat)
+    amount, currency = parse_money(value_per_nat, name="value_per_nat")
     if currency and hardware.currency and currency != hardware.currency:
         raise UnitError(
             f"value_per_nat is {value_per_nat!r}, and the price of the hardware is in "

@@ -34,7 +34,7 @@ def words_of(spending: Spending) -> tuple[str, ...]:
     """Return what the budgets come to, in sentences."""
     return (
         *_budgets_in_words(spending),
-        _share_in_words(spending),
+        *_share_in_words(spending),
         *_stop_in_words(spending),
     )
 
@@ -87,16 +87,19 @@ def _worth_in_words(spending: Spending, step: int) -> str:
     return f"; worth its price with probability {each}"
 
 
-def _share_in_words(spending: Spending) -> str:
+def _share_in_words(spending: Spending) -> Iterator[str]:
     if spending.laws_without_floor:
-        return (
+        yield (
             f"{', '.join(dict.fromkeys(spending.laws_without_floor))} has no irreducible loss, so "
             "what share of the reducible loss is left cannot be said."
         )
+        return
+    if len(spending.budgets) == 1:
+        return
     last = spending.share_left.isel(budget=-1)
     low, high = interval(last, prob=spending.prob).to_numpy()
     bounds = "" if is_point(last) else f" [{low:.0%}, {high:.0%}]"
-    return (
+    yield (
         f"Of the reducible loss at the first budget, {quantile(last, 0.5).item():.0%}{bounds} "
         "is left at the last."
     )
@@ -106,8 +109,9 @@ def _stop_in_words(spending: Spending) -> Iterator[str]:
     if spending.stop is None or spending.value_per_nat is None:
         return
     yield (
-        f"At {spending.price_in_words(spending.value_per_nat)} a nat, another doubling is not "
-        f"worth its price in expectation {_from(spending, spending.stop.expected)}."
+        f"At {spending.price_in_words(spending.value_per_nat)} a nat, worth less price is expected "
+        f"to be largest {_at(spending, spending.stop.best)}; another whole doubling is not worth "
+        f"its price in expectation {_from(spending, spending.stop.expected)}."
     )
     if is_point(spending.mean_curve):
         return
@@ -119,6 +123,14 @@ def _stop_in_words(spending: Spending) -> Iterator[str]:
         f"With probability {spending.prob:g} it is worth it {where}, and not "
         f"{_from(spending, spending.stop.surely_not_from)}."
     )
+
+
+def _at(spending: Spending, flops: float) -> str:
+    if flops == 0:
+        return "at the smallest budget, if at any"
+    if np.isinf(flops):
+        return "beyond any budget looked at"
+    return f"at {_budget_in_words(spending, flops)}"
 
 
 def _from(spending: Spending, flops: float) -> str:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from scaling_bayes._decision._limits import Limits
 from scaling_bayes._decision._losses import over_blocks
+from scaling_bayes._intervals import DEFAULT_PROB, interval, is_point, quantile
+from scaling_bayes._mixture import Source, mix, weighted_laws
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -151,7 +154,10 @@ class MeetTarget(Rule):
 
     def score_in_words(self, score: float) -> str:
         """Return the probability of meeting the target; see `Rule.score_in_words`."""
-        return f"probability {1 - score:.3g}"
+        met = 1 - score
+        if met in (0.0, 1.0):
+            return f"probability {met:g}: the smallest expected loss decided"
+        return f"probability {met:.3g}"
 
 
 @dataclass(frozen=True)
@@ -282,10 +288,17 @@ class Cheapest(Rule):
         coarse = replace(problem, n_candidates=COARSE_CANDIDATES)
         best = self._probability(coarse, most)
         if best < self.prob:
+            remedies = [
+                *([] if budget is None else ["a larger budget"]),
+                *(["wider limits"] if problem.limits != Limits() else []),
+                *([] if problem.menu is None else ["a longer menu"]),
+                "a higher target",
+            ]
+            spent = f"{most:.3g} FLOPs" if budget is not None else f"as much as {most:.3g} FLOPs"
             raise InputError(
-                f"with {most:.3g} FLOPs a loss of at most {self.loss:g} is met with probability "
-                f"{best:.3g} at best, not {self.prob:g}. Give a larger budget, a higher target or "
-                "a smaller probability."
+                f"with {spent} a loss of at most {self.loss:g} is met with probability "
+                f"{best:.3g} at best, not {self.prob:g}{_floor_in_words(problem.source)}. Give "
+                f"{', '.join(remedies)} or a smaller probability."
             )
         enough = most
         while self._probability(coarse, too_little := enough / _STEP) >= self.prob:
@@ -315,6 +328,19 @@ REGISTRY: dict[str, Callable[[], Rule]] = {
     "minimax_regret": MinimaxRegret,
 }
 """Rules that need nothing said, by name."""
+
+
+def _floor_in_words(source: Source) -> str:
+    """Say where the irreducible loss lies, of which no budget gets below."""
+    laws = [one.law for one, _ in weighted_laws(source)]
+    if any("L_inf" not in law.parameter_names for law in laws):
+        return ""
+    floor = mix(source, lambda one: one.draws["L_inf"])
+    words = f"; the irreducible loss is {quantile(floor, 0.5).item():.4g}"
+    if is_point(floor):
+        return words
+    low, high = interval(floor).to_numpy()
+    return f"{words} [{low:.4g}, {high:.4g}] ({DEFAULT_PROB:.0%} equal-tailed)"
 
 
 def _check_prob(prob: float) -> None:

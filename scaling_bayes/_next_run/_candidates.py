@@ -9,7 +9,7 @@ import pandas as pd
 
 from scaling_bayes._draws import complete_sizes, point_dataset
 from scaling_bayes.errors import InputError
-from scaling_bayes.units import SIZES, parse_quantity
+from scaling_bayes.units import FLOPS_TOLERANCE, SIZES, format_quantity, parse_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +40,8 @@ def read_candidates(table: object, flops_per_param_token: float) -> pd.DataFrame
     Raises
     ------
     InputError
-        If there is no candidate, a size is missing, or a cost or weight is not positive.
+        If there is no candidate, a size is missing, three sizes contradict each other, or a cost
+        or weight is not positive.
     UnitError
         If a size is not a positive quantity.
     """
@@ -63,6 +64,7 @@ def read_candidates(table: object, flops_per_param_token: float) -> pd.DataFrame
             f"{', '.join(SIZES)}."
         )
     frame = pd.DataFrame(complete_sizes(given, flops_per_param_token), index=table.index)
+    _check_compute(frame, flops_per_param_token)
     frame[WEIGHT] = _positive(table, WEIGHT) if WEIGHT in table else 1.0
     frame[COST] = _positive(table, COST) if COST in table else frame["flops"] * frame[WEIGHT]
     return frame
@@ -89,7 +91,7 @@ def parsed_budget(budget: object, candidates: pd.DataFrame) -> float:
             f"the budget is {budget!r}, and the candidates have costs of their own. Give a number, "
             "in the unit of these."
         )
-    amount = parse_quantity(budget, kind="flops")  # type: ignore[arg-type]
+    amount = parse_quantity(budget, kind="flops", name="budget")  # type: ignore[arg-type]
     cheapest = candidates[COST].min()
     if amount < cheapest:
         raise InputError(
@@ -97,6 +99,21 @@ def parsed_budget(budget: object, candidates: pd.DataFrame) -> float:
             f"{cheapest:.4g}. Give a larger budget or a cheaper candidate, in the same unit."
         )
     return amount
+
+
+def _check_compute(frame: pd.DataFrame, flops_per_param_token: float) -> None:
+    """Refuse FLOPs that are not those of the model size and the tokens."""
+    ratio = frame["flops"] / (flops_per_param_token * frame["n_params"] * frame["tokens"])
+    bad = ((ratio - 1).abs() > FLOPS_TOLERANCE).to_numpy()
+    if not bad.any():
+        return
+    label = frame.index[bad][0]
+    row = frame.loc[label]
+    given = ", ".join(f"{name} {format_quantity(row[name], kind=name)}" for name in SIZES)
+    raise InputError(
+        f"candidate {label!r} has {given}, which is {ratio[label]:.3g} times "
+        f"{flops_per_param_token:g} n_params x tokens. Correct one of the three, or leave one out."
+    )
 
 
 def _is_number(text: str) -> bool:

@@ -374,7 +374,7 @@ def _quiet_fitter(law: Law) -> Fitter:
 def _released(budgets: Iterable[float | str]) -> tuple[float, ...]:
     if isinstance(budgets, str | int | float):
         raise InputError(f"budgets is {budgets!r}; give a list, such as [{budgets!r}].")
-    released = tuple(parse_quantity(budget, kind="flops") for budget in budgets)
+    released = tuple(parse_quantity(budget, kind="flops", name="budgets") for budget in budgets)
     if not released or list(released) != sorted(set(released)):
         raise InputError(
             f"budgets are {list(released)}; give at least one, ascending: compute released in all."

@@ -78,6 +78,48 @@ class RunValues:
         """
         return self.table.copy()
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the values come to, in sentences."""
+        best = self.best
+        doubtful = int((~self.table["trusted"]).sum())
+        return (
+            f"Most value has {self._in_words(best)}. On average its outcome lowers the expected "
+            f"loss of the decision by {best['evsi']:.2g} nats per token, as "
+            f"{format_quantity(best['worth_flops'], kind='flops')} more for the decision would.",
+            self._verdict(),
+            "Perfect knowledge of the mean curve would gain "
+            f"{self.value_of_perfect_information:.2g}: no run is worth more.",
+            *(
+                [
+                    f"Of {doubtful} candidates the weights of the draws cannot be trusted: raise "
+                    "the number of refits."
+                ]
+                if doubtful
+                else []
+            ),
+        )
+
+    def _verdict(self) -> str:
+        """Say whether a candidate pays if its compute could go into the decision instead."""
+        compute = self.table["flops"] * self.table[WEIGHT]
+        pays = self.table["worth_flops"] > compute
+        if not pays.any():
+            return (
+                "None is worth its own compute, if that could be spent on the decision instead: "
+                "there it would gain more."
+            )
+        most = self.table.loc[[(self.table["worth_flops"] - compute).idxmax()]].iloc[0]
+        return (
+            f"{int(pays.sum())} of {len(pays)} are worth more than their own compute, spent on the "
+            f"decision instead; the largest surplus has {self._in_words(most)}."
+        )
+
+    @staticmethod
+    def _in_words(row: pd.Series) -> str:
+        size, data = (format_quantity(row[name], kind=name) for name in SIZES[:2])
+        return f"candidate {row.name} (N {size}, D {data})"
+
     def __repr__(self) -> str:
         best = self.table.sort_values("evsi", ascending=False).head(_SHOWN)
         shown = best[["n_params", "tokens", COST, "evsi", "evsi_se", "worth_flops"]].copy()
@@ -87,12 +129,8 @@ class RunValues:
             f"Values of {len(self.table)} candidate runs for a decision on "
             f"{format_quantity(self.decision.budget, kind='flops')}, in nats per token",
             shown.to_string(float_format="{:.3g}".format),
-            "Perfect knowledge of the mean curve would gain "
-            f"{self.value_of_perfect_information:.2g}.",
+            *self.words,
         ]
-        doubtful = int((~self.table["trusted"]).sum())
-        if doubtful:
-            lines.append(f"Of {doubtful} candidates the weights cannot be trusted; see to_frame().")
         return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -46,12 +47,15 @@ class RecipesAt:
         the first never gets there. Compute is spent in the way best for each or, where a model
         size is given, with as many tokens per parameter as here. None where the sizes given do not
         say what compute is.
+    most_flops : float
+        Compute of the largest run of both, up to which nothing is said of extrapolation.
     """
 
     names: tuple[str, str]
     points: xr.Dataset
     loss: xr.DataArray
     multiplier: xr.DataArray | None
+    most_flops: float
 
     @property
     def difference(self) -> xr.DataArray:
@@ -129,6 +133,12 @@ class RecipesAt:
                     f"  {first} needs {times} times the compute to reach the loss of {second}"
                 )
             lines.append(f"  {second} is better with probability {row[f'better_{second}']:.3f}")
+        asked = float(self.points["flops"].max()) if "flops" in self.points else 0.0
+        if asked > self.most_flops * (1 + 1e-9):
+            lines.append(
+                f"This reaches {asked / self.most_flops:.3g} times the compute of the largest run: intervals take the "
+                "law for the truth there."
+            )
         return "\n".join(lines)
 
 
@@ -145,6 +155,7 @@ def recipes_at(
     n_params: object = None,
     tokens: object = None,
     flops: object = None,
+    most_flops: float = inf,
 ) -> RecipesAt:
     """Return what two recipes reach at the same scale; see `RecipeComparison.at`."""
     import xarray as xr
@@ -166,4 +177,5 @@ def recipes_at(
         points=points,
         loss=xr.concat(losses, "recipe").assign_coords(recipe=list(recipes)),
         multiplier=multiplier,
+        most_flops=most_flops,
     )

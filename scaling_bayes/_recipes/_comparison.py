@@ -80,6 +80,11 @@ class RecipeComparison:
     def _first(self) -> Recipe:
         return next(iter(self.recipes.values()))
 
+    @property
+    def _spent(self) -> np.ndarray:
+        """Compute of all runs."""
+        return np.concatenate([one.runs.frame["flops"] for one in self.recipes.values()])
+
     @cached_property
     def diagnostics(self) -> Diagnostics:
         """Figures that tell whether the draws can be trusted."""
@@ -125,7 +130,8 @@ class RecipeComparison:
         NoOptimumError
             If compute alone is given, and the law neither reads it nor trades N against D.
         """
-        return recipes_at(self.recipes, n_params=n_params, tokens=tokens, flops=flops)
+        at = {"n_params": n_params, "tokens": tokens, "flops": flops}
+        return recipes_at(self.recipes, **at, most_flops=self._spent.max())
 
     def crossing(self, *, least: object = None, most: object = None) -> Crossing:
         """Return the compute at which the compute-optimal losses of the recipes cross.
@@ -143,7 +149,7 @@ class RecipeComparison:
         NoOptimumError
             If the law neither reads compute nor trades N against D.
         """
-        spent = np.concatenate([one.runs.frame["flops"] for one in self.recipes.values()])
+        spent = self._spent
         low = spent.min() if least is None else sizes("flops", least).item()
         high = BEYOND * spent.max() if most is None else sizes("flops", most).item()
         return crossing(self.recipes, float(low), float(high))

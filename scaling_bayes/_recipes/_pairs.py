@@ -13,6 +13,11 @@ from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 
 
+_FEW = 3
+"""Pairs of which fewer may have the same ratio of losses by chance, being rounded."""
+_ROUNDING = 1e-9
+
+
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """Which run of the one recipe belongs to which of the other.
@@ -100,7 +105,8 @@ def find_pairs(
     Raises
     ------
     InputError
-        If a column is missing, or several runs of a recipe agree with one of the other.
+        If a column is missing, several runs of a recipe agree with one of the other, or the losses
+        of all pairs have the same ratio.
     """
     nothing = np.array([], dtype=int)
     if pair_by is None:
@@ -122,7 +128,27 @@ def find_pairs(
     by = " and ".join(columns)
     notes = () if len(common) else (f"no runs of the two agree in {by}, so there are no pairs",)
     positions = [each[each.isin(common)].sort_values().index.to_numpy() for each in keys]
+    _check_scatter(first, second, positions, names)
     return Pairs(positions[0], positions[1], notes)
+
+
+def _check_scatter(
+    first: Runs, second: Runs, positions: Sequence[np.ndarray], names: Sequence[str]
+) -> None:
+    """Refuse pairs whose losses differ by no noise at all: their correlation would be 1."""
+    if len(positions[0]) < _FEW:
+        return
+    losses = [
+        each.frame["loss"].to_numpy()[at]
+        for each, at in zip((first, second), positions, strict=True)
+    ]
+    if np.ptp(np.log(losses[0] / losses[1])) < _ROUNDING:
+        ratio = losses[1][0] / losses[0][0]
+        raise InputError(
+            f"in all {len(positions[0])} pairs the loss of {names[1]!r} is {ratio:.6g} times that "
+            f"of {names[0]!r}, without any noise. Are these the same runs? Give the runs of two "
+            "recipes, or take pair_by=None."
+        )
 
 
 def _keys(runs: Runs, columns: Sequence[str], name: str) -> pd.Series:

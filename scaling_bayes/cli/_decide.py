@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Group as OptionGroup
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -17,6 +15,15 @@ from scaling_bayes.cli._answer import Answer, records, show, table_of
 from scaling_bayes.cli._options import DEFAULT_SHAPE, OwnLaw, Shape
 from scaling_bayes.cli._plot import picture_at, save_picture
 from scaling_bayes.cli._points import beyond_runs
+from scaling_bayes.cli._problem import (
+    NO_BOUNDS,
+    NO_BUDGET,
+    NO_DEVICES,
+    Bounds,
+    Budget,
+    Devices,
+    decision_by,
+)
 from scaling_bayes.cli._sources import about, sources_named
 from scaling_bayes.errors import InputError
 
@@ -26,10 +33,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Group
 
-    from scaling_bayes import Average, Decision, Hardware, Limits
+    from scaling_bayes import Average, Choice, Decision
     from scaling_bayes._decision.rules import Rule
     from scaling_bayes._draws import LawDraws
-    from scaling_bayes._forecast import Of
 
 EXAMPLES = """\
 Examples
@@ -40,10 +46,6 @@ Examples
   scaling-bayes decide fit.nc --rule cheapest --target 2.0 --prob 0.9
   scaling-bayes decide chinchilla.nc kaplan.nc --flops 1e24 --rule minimax-regret
   scaling-bayes decide published:besiroglu2024 --flops 5.88e23 --n-params 7B --n-params 70B"""
-
-_BUDGET = OptionGroup("Budget, in one of these", sort_key=1)
-_HARDWARE = OptionGroup("Hardware", sort_key=2)
-_LIMITS = OptionGroup("Limits", sort_key=3)
 
 
 class RuleName(Enum):
@@ -59,110 +61,6 @@ class RuleName(Enum):
 
 
 _WITH_TARGET = (RuleName.MEET_TARGET, RuleName.CHEAPEST)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Budget:
-    """How much there is to spend."""
-
-    flops: Annotated[
-        str | None, Parameter(group=_BUDGET, help="Such as 1e24 or 3e4PF-days; serving included.")
-    ] = None
-    gpu_hours: Annotated[
-        str | None, Parameter(group=_BUDGET, help="Such as 1.5M; needs --peak and --utilisation.")
-    ] = None
-    money: Annotated[
-        str | None, Parameter(group=_BUDGET, help="Such as '$2M'; needs --price as well.")
-    ] = None
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Devices:
-    """What trains and serves."""
-
-    peak: Annotated[
-        str | None, Parameter(group=_HARDWARE, help="Peak of one device, such as '989 TFLOP/s'.")
-    ] = None
-    utilisation: Annotated[
-        float | None,
-        Parameter(group=_HARDWARE, help="Share of the peak that is used, such as 0.4."),
-    ] = None
-    devices: Annotated[
-        int | None, Parameter(group=_HARDWARE, help="How many work at once; for --wall-time.")
-    ] = None
-    price: Annotated[
-        str | None, Parameter(group=_HARDWARE, help="Of one device for an hour, such as '$2.50'.")
-    ] = None
-
-    def hardware(self) -> Hardware | None:
-        """Return the hardware; None where nothing is said of it.
-
-        Raises
-        ------
-        InputError
-            If its peak or utilisation is missing.
-        """
-        import scaling_bayes as sb
-
-        if (self.peak, self.utilisation, self.devices, self.price) == (None,) * 4:
-            return None
-        if self.peak is None or self.utilisation is None:
-            raise InputError("hardware needs both --peak and --utilisation.")
-        return sb.Hardware(
-            peak=self.peak,
-            utilisation=self.utilisation,
-            n_devices=self.devices,
-            price=self.price,
-        )
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Bounds:
-    """What the run may not exceed."""
-
-    max_params: Annotated[
-        str | None, Parameter(group=_LIMITS, help="Largest model, such as 70B.")
-    ] = None
-    min_params: Annotated[str | None, Parameter(group=_LIMITS, help="Smallest model.")] = None
-    max_tokens: Annotated[
-        str | None, Parameter(group=_LIMITS, help="Most tokens to train on, such as 15T.")
-    ] = None
-    unique_tokens: Annotated[
-        str | None,
-        Parameter(group=_LIMITS, help="Tokens that there are; more are read again, for less."),
-    ] = None
-    wall_time: Annotated[
-        str | None,
-        Parameter(group=_LIMITS, help="Longest training, such as '60 days'; needs --devices."),
-    ] = None
-    served_tokens: Annotated[
-        str | None,
-        Parameter(group=_LIMITS, help="Tokens that the model will serve, paid from the budget."),
-    ] = None
-    n_params: Annotated[
-        tuple[str, ...],
-        Parameter(
-            group=_LIMITS, show_default=False, help="A model size to choose from; may be repeated."
-        ),
-    ] = ()
-
-    def limits(self) -> Limits:
-        """Return the limits on the run."""
-        import scaling_bayes as sb
-
-        return sb.Limits(
-            n_params=self.max_params,
-            least_n_params=self.min_params,
-            tokens=self.max_tokens,
-            unique_tokens=self.unique_tokens,
-            wall_time=self.wall_time,
-        )
-
-
-NO_BUDGET, NO_DEVICES, NO_BOUNDS = Budget(), Devices(), Bounds()
 
 
 def decide(
@@ -236,34 +134,6 @@ def source_of(texts: Sequence[str], law: str | None) -> LawDraws | Average:
     return sb.average(dict(zip(texts, found, strict=True)))
 
 
-def decision_by(
-    source: LawDraws | Average,
-    rule: Rule,
-    budget: Budget,
-    hardware: Devices,
-    bounds: Bounds,
-    *,
-    of: Of,
-    seed: int,
-) -> Decision:
-    """Return the decision that options ask for."""
-    import scaling_bayes as sb
-
-    return sb.decide(
-        source,
-        flops=budget.flops,
-        gpu_hours=budget.gpu_hours,
-        money=budget.money,
-        rule=rule,
-        hardware=hardware.hardware(),
-        limits=bounds.limits(),
-        served_tokens=bounds.served_tokens,
-        n_params=list(bounds.n_params) or None,
-        of=of,
-        seed=seed,
-    )
-
-
 def _rule(name: RuleName, prob: float, target: float | None) -> Rule:
     """Return the rule of a name.
 
@@ -324,17 +194,16 @@ def _answer(decision: Decision, *, prob: float, epsilon: float) -> Answer:
     known = decision.loss.size > 1
     tables = [_alternatives(alternatives, prob, known=known)]
     if len(changes):
-        tables.append(_changes(changes))
-    said_below = (str(decision.range()), "times the compute of the largest run fitted")
-    words = [
-        str(found),
-        about(origin, f"{100 * prob:g}% equal-tailed"),
-        *beyond_runs(origin, frame, discrepancy_counts=True),
-    ]
+        tables.append(_changes(changes, decision.choice))
+    beyond = beyond_runs(origin, frame, discrepancy_counts=True)
+    said_below = [str(decision.range()), *(["times the compute of the largest run"] * len(beyond))]
+    words = [str(found), about(origin, f"{100 * prob:g}% equal-tailed"), *beyond]
     opening = [line for line in decision.words if not any(each in line for each in said_below)]
     return Answer(tables, words, alternatives, document, opening=opening)
 
 
+_SAME = 0.01
+"""Share by which sizes may differ and count as the same."""
 _CHOICE = ("n_params", "tokens", "flops", "total_flops", "epochs")
 
 
@@ -348,7 +217,7 @@ def _alternatives(frame: pd.DataFrame, prob: float, *, known: bool) -> Group:
             f"loss,\n{100 * prob:g}% interval" if known else "loss",
             "regret\non average",
             "regret at 95th\npercentile",
-            "best with\nprobability",
+            "best of these\nwith probability",
             "costs of\nthe budget",
         ],
         [
@@ -359,7 +228,7 @@ def _alternatives(frame: pd.DataFrame, prob: float, *, known: bool) -> Group:
                 _loss(row),
                 _numbers.cost(row["regret_mean"]),
                 _numbers.cost(row["regret_p95"]) if known else "",
-                f"{row['probability_best']:.2f}" if known else "",
+                f"{row['probability_best']:.2f}" if row["probability_best"] >= 0 and known else "",
                 f"{row['mismatch']:.1%}",
             ]
             for row in frame.to_dict("records")
@@ -374,18 +243,27 @@ def _loss(row: dict[Hashable, Any]) -> str:
     return f"{_numbers.loss(row['loss'])}\n{interval}".rstrip()
 
 
-def _changes(frame: pd.DataFrame) -> Group:
+def _changes(frame: pd.DataFrame, choice: Choice) -> Group:
+    same = (frame["times"] - 1).abs() < _SAME
+    same &= (frame["tokens"] / choice.tokens - 1).abs() < _SAME
+    without = ", ".join(_change(row) for row in frame[same].to_dict("records"))
     return table_of(
         "What would change it",
         ["", "N then", "D then", "times N", "expected\nloss falls by"],
         [
             [
-                f"by {row['change']}".replace("_", " ") if row["kind"] == "rule" else row["change"],
+                _change(row),
                 _numbers.n_params(row["n_params"]),
                 _numbers.tokens(row["tokens"]),
                 f"{row['times']:.2f}",
                 "" if isnan(row["gain"]) else f"{row['gain']:+.4f}",
             ]
-            for row in frame.to_dict("records")
+            for row in frame[~same].to_dict("records")
         ],
+        caption=f"Next to nothing would change by: {without}." if without else "",
     )
+
+
+def _change(row: dict[Hashable, Any]) -> str:
+    words: str = row["change"]
+    return f"by {words}".replace("_", " ") if row["kind"] == "rule" else words

@@ -8,7 +8,9 @@ from cyclopts import Parameter
 
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
-from scaling_bayes.cli._decide import (
+from scaling_bayes.cli._options import DEFAULT_SHAPE, OwnLaw, Shape
+from scaling_bayes.cli._plot import picture_at, save_picture
+from scaling_bayes.cli._problem import (
     NO_BOUNDS,
     NO_BUDGET,
     NO_DEVICES,
@@ -17,8 +19,6 @@ from scaling_bayes.cli._decide import (
     Devices,
     decision_by,
 )
-from scaling_bayes.cli._options import DEFAULT_SHAPE, OwnLaw, Shape
-from scaling_bayes.cli._plot import picture_at, save_picture
 from scaling_bayes.cli._sources import fit_at
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES
@@ -88,15 +88,16 @@ def next_run(
 
 
 def _read(path: str) -> pd.DataFrame:
-    """Return the table of candidates, with sizes such as 7B as they stand."""
+    """Return the table of candidates, numbered from 1, with sizes such as 7B as they stand."""
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        table = pd.read_csv(path)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.") from None
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path} is not a CSV table: {error}.") from None
+    return table.set_index(pd.RangeIndex(1, len(table) + 1))
 
 
 def _answer(values: RunValues, plan: RunPlan | None) -> Answer:
@@ -104,12 +105,10 @@ def _answer(values: RunValues, plan: RunPlan | None) -> Answer:
     decision = values.decision
     frame = values.to_frame().reset_index(names="candidate")
     ordered = frame.sort_values("evsi", ascending=False)
-    best = values.best
-    size, data = _numbers.n_params(best["n_params"]), _numbers.tokens(best["tokens"])
+    most, verdict, *words = values.words
     opening = [
-        f"Most value has the candidate {best.name}: N {size}, D {data}. On average its "
-        f"outcome lowers the expected loss of the decision by {_value(best['evsi'])} nats per "
-        f"token, as {_numbers.flops(best['worth_flops'])} more would.",
+        most,
+        verdict,
         f"The decision: train {decision.choice} on {_numbers.flops(decision.budget)}.",
     ]
     document: dict[str, object] = {
@@ -119,16 +118,6 @@ def _answer(values: RunValues, plan: RunPlan | None) -> Answer:
         "values": records(frame),
     }
     tables = [_values(ordered.head(_SHOWN), len(frame))]
-    words = [
-        f"Perfect knowledge of the law would gain {_value(values.value_of_perfect_information)}: "
-        "no run is worth more."
-    ]
-    doubtful = int((~frame["trusted"]).sum())
-    if doubtful:
-        words.append(
-            f"Of {doubtful} candidates the weights of the draws cannot be trusted (failed in "
-            "--csv): raise --refits."
-        )
     if plan is not None:
         rows = plan.to_frame().reset_index(names="candidate")
         tables.append(_plan(rows, plan))

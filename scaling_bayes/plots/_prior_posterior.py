@@ -100,10 +100,9 @@ def _panels(axes: npt.ArrayLike | None, count: int) -> np.ndarray:
 
 def _draw_panel(ax: Axes, parameter: Parameter, posterior: np.ndarray, seed: int) -> None:
     """Draw the two densities of one parameter."""
-    import pymc as pm
     from arviz_stats.base import array_stats
 
-    draws = pm.draw(parameter.prior.dist(), PRIOR_DRAWS, random_seed=seed)
+    draws = parameter.prior.draw(PRIOR_DRAWS, seed)
     tail = (1 - PRIOR_PROB) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     low, high = min(low, posterior.min()), max(high, posterior.max())

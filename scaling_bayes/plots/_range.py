@@ -15,6 +15,7 @@ from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
 
 _LEVELS = np.linspace(0, 1, 11)
 
@@ -57,10 +58,11 @@ def plot_range(
     found = decision.range(epsilon=epsilon, prob=prob)
     place = legend_below(ax)
     ax = axes_or_new(ax)
-    _draw_region(ax, found)
+    draw, line = (_draw_region, "-") if decision.problem.menu is None else (_draw_menu, ":")
+    draw(ax, found)
     label = f"all that {format_quantity(decision.budget, kind='flops')} and limits allow"
     at_most = found.region["tokens"].isel(share=-1)
-    ax.plot(at_most["n_params"], at_most, color="black", label=label)
+    ax.plot(at_most["n_params"], at_most, line, color="black", zorder=1, label=label)
     choice = decision.choice
     label = f"choice: {_point_in_words(choice.n_params, choice.tokens)}"
     ax.plot(choice.n_params, choice.tokens, "o", color="black", label=label, zorder=4)
@@ -70,11 +72,30 @@ def plot_range(
             f"cheapest inside: {_point_in_words(size, data)},\n"
             f"{flops / choice.flops:.0%} of the choice's training compute"
         )
-        ax.plot(size, data, "s", color="C3", label=label, zorder=4)
+        ax.plot(size, data, "D", color="C3", label=label, zorder=4)
     set_size_axis(ax, "x", "n_params")
     set_size_axis(ax, "y", "tokens")
     ax.legend(**place)
     return ax
+
+
+def _draw_menu(ax: Axes, found: AllocationRange) -> None:
+    """Draw the probability for each size of a menu, outlined where it is the one asked for."""
+    below, tokens = found.region.to_numpy(), found.region["tokens"].to_numpy()
+    n_params = np.broadcast_to(found.region["n_params"].to_numpy()[:, None], tokens.shape)
+    style: dict[str, Any] = {"marker": "s", "s": 40, "zorder": 2}
+    colours: dict[str, Any] = {"cmap": "Blues", "vmin": 0.0, "vmax": 1.0, "edgecolors": "none"}
+    drawn = ax.scatter(n_params, tokens, c=below, **colours, **style)
+    _label_colours(ax, drawn, found)
+    sure = below >= found.prob
+    if sure.any():
+        label = f"probability {found.prob:g}"
+        ax.scatter(n_params[sure], tokens[sure], c="none", edgecolors="C3", label=label, **style)
+
+
+def _label_colours(ax: Axes, drawn: ScalarMappable, found: AllocationRange) -> None:
+    label = f"probability of a regret below {found.epsilon:g} nats"
+    ax.figure.colorbar(drawn, ax=ax, label=label)
 
 
 def _draw_region(ax: Axes, found: AllocationRange) -> None:
@@ -82,8 +103,7 @@ def _draw_region(ax: Axes, found: AllocationRange) -> None:
     below, tokens = found.region.to_numpy(), found.region["tokens"].to_numpy()
     n_params = np.broadcast_to(found.region["n_params"].to_numpy()[:, None], tokens.shape)
     filled = ax.contourf(n_params, tokens, below, _LEVELS, cmap="Blues", alpha=0.9, zorder=0)
-    label = f"probability of a regret below {found.epsilon:g} nats"
-    ax.figure.colorbar(filled, ax=ax, label=label)
+    _label_colours(ax, filled, found)
     if below.max() < found.prob:
         return
     style: dict[str, Any] = {"colors": "C3", "linewidths": 1.5, "linestyles": "--", "zorder": 1}

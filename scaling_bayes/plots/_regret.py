@@ -22,9 +22,11 @@ PROBS = (0.9, 0.5)
 _OPACITY = (0.2, 0.45)
 _BESIDE = 3.0
 """Factor in N that is shown on either side of what is marked."""
+_MENU_WIDTH = 1.05
+"""Factor on either side of a size of a menu that is shaded."""
 _HEADROOM, _BELOW_ZERO = 1.15, -0.03
-_FIRST_MARK, _NEXT_MARK = 0.95, -0.06
-"""Heights of what other rules choose, as shares of the axes: sizes that agree do not overlap."""
+_FIRST_MARK, _NEXT_MARK = 1.03, 0.045
+"""Heights of what other rules choose, above the axes: sizes that agree do not overlap."""
 
 
 def plot_regret(
@@ -37,7 +39,8 @@ def plot_regret(
     """Draw the regret of every model size within the budget, with the choice and its range.
 
     Regret is the loss of the mean curve above the smallest that the same draw allows. Bands hold
-    50% and 90% of the draws, equal-tailed. What other rules choose is marked at the top.
+    50% and 90% of the draws, equal-tailed. What other rules choose is marked above
+    the axes.
 
     Parameters
     ----------
@@ -68,7 +71,13 @@ def plot_regret(
     top = max(_draw_regret(ax, decision, low, high), 2 * epsilon)
     if not found.empty:
         label = f"regret below {epsilon:g} nats with probability {prob:g}"
-        ax.axvspan(*found.n_params, color="C2", alpha=0.2, linewidth=0, zorder=0, label=label)
+        style: dict[str, Any] = {"color": "C2", "alpha": 0.2, "linewidth": 0, "zorder": 0}
+        if decision.problem.menu is None:
+            ax.axvspan(*found.n_params, label=label, **style)
+        else:
+            for n_params in found.inside:
+                ends = n_params / _MENU_WIDTH, n_params * _MENU_WIDTH
+                ax.axvspan(*ends, label=label if n_params == found.inside[0] else None, **style)
     ax.plot(
         decision.choice.n_params,
         decision.regret.mean(),
@@ -129,7 +138,7 @@ def _band_words(prob: float) -> str:
 
 
 def _mark_others(ax: Axes, others: Any) -> None:
-    """Mark what other rules choose at the top of the axes."""
+    """Mark what other rules choose above the axes, where no height is taken for a regret."""
     markers = ("^", "s", "D", "v", "P", "X")
     for i, ((name, n_params), marker) in enumerate(zip(others.items(), markers, strict=False)):
         ax.plot(
@@ -142,4 +151,5 @@ def _mark_others(ax: Axes, others: Any) -> None:
             zorder=4,
             label=str(name).replace("_", " "),
             linestyle="none",
+            clip_on=False,
         )

@@ -87,9 +87,15 @@ def _draw_floor(ax: Axes, spending: Spending, median: np.ndarray) -> None:
 
 
 def _draw_stop(ax: Axes, spending: Spending) -> None:
-    """Draw from which price on another doubling no longer pays."""
+    """Draw the best price, and from which on another doubling no longer pays."""
     stop = spending.stop
-    if stop is None or not np.isfinite(stop.expected):
+    if stop is None:
+        return
+    if 0 < stop.best < np.inf:
+        at = spending.price_of(stop.best)
+        label = f"worth less price largest, expected:\n{spending.price_in_words(at)}"
+        ax.axvline(at, color="C2", linestyle="--", label=label)
+    if not np.isfinite(stop.expected):
         return
     at = spending.price_of(stop.expected)
     words = f"another doubling no longer worth it\nfrom {spending.price_in_words(at)} on, expected"

@@ -15,7 +15,7 @@ from scaling_bayes.runs._mapping import canonical_columns
 from scaling_bayes.runs._names import NUMERIC
 from scaling_bayes.runs._runs import Runs
 from scaling_bayes.runs._sources import Table, table_of
-from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
+from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, FLOPS_TOLERANCE
 
 
 def read_runs(
@@ -23,7 +23,7 @@ def read_runs(
     *,
     columns: Mapping[str, str] | None = None,
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
-    flops_tolerance: float = 0.2,
+    flops_tolerance: float = FLOPS_TOLERANCE,
     where: str | None = None,
 ) -> Runs:
     """Read training runs and check every cell.

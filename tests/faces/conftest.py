@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +14,6 @@ import xarray as xr
 
 import scaling_bayes as sb
 from scaling_bayes.cli import main
-
-mpl.use("Agg")
 
 BUDGETS = (1e19, 1e20, 1e21)
 

@@ -163,7 +163,9 @@ def test_next_run_gives_the_numbers_of_the_python_api(
     shown = pd.DataFrame(document["values"])
     np.testing.assert_allclose(shown["evsi"], values["evsi"])
     np.testing.assert_allclose(shown["cost"], values["cost"])
-    assert [row["candidate"] for row in document["plan"]] == plan.to_frame().index.tolist()
+    assert [row["candidate"] for row in document["plan"]] == [
+        1 + row for row in plan.to_frame().index
+    ]
     assert document["stopped"] == plan.stopped
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -175,10 +177,10 @@ def test_next_run_for_people(run: Run, fit_file: Path, candidates: Path) -> None
     assert ran.code == 0, ran.err
     words = " ".join(ran.out.split())
     for each in (
-        "Most value has the candidate",
+        "Most value has candidate 2 (N 1B, D 167B)",
         "3 candidates with most value",
         "Runs to train together for",
-        "Perfect knowledge of the law would gain",
+        "Perfect knowledge of the mean curve would gain",
         "The plan ends there because",
     ):
         assert each in words

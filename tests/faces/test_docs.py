@@ -31,7 +31,6 @@ n_params,tokens,loss,val_loss,group
 )
 def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "Agg")
     (tmp_path / "runs.csv").write_text(RUNS, encoding="utf-8")
     namespace: dict[str, object] = {"__name__": page.stem}
     for number, block in enumerate(blocks(page), start=1):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -25,14 +24,6 @@ KAPLAN_C = sb.laws.PurePowerLaw.published["kaplan2020-flops"]
 OFF_OPTIMUM = "runs away from the optimum lie above it"
 MEAN_CURVE = "the mean curve, 90% equal-tailed interval"
 NEW_RUN = "a new run, 90% equal-tailed interval"
-
-
-@pytest.fixture(autouse=True)
-def _no_figure_left() -> Iterator[None]:
-    settings = dict(mpl.rcParams)
-    yield
-    plt.close("all")
-    assert dict(mpl.rcParams) == settings
 
 
 @pytest.fixture

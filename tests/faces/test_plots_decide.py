@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -21,14 +20,6 @@ BESIROGLU = sb.laws.Chinchilla.published["besiroglu2024"]
 KAPLAN = sb.laws.Kaplan.published["kaplan2020"]
 H100 = sb.Hardware(peak="989 TFLOP/s", utilisation=0.4, n_devices=1024, price="$2.50")
 FLOPS = [1e21, 1e22, 1e23]
-
-
-@pytest.fixture(autouse=True)
-def _no_figure_left() -> Iterator[None]:
-    settings = dict(mpl.rcParams)
-    yield
-    plt.close("all")
-    assert dict(mpl.rcParams) == settings
 
 
 @pytest.fixture
@@ -138,6 +129,15 @@ def test_regret_marks_the_choice_its_range_and_other_rules(decision: sb.Decision
         heights.append(y.item())
         assert x.item() == pytest.approx(others[f"by {rule}"])
     assert len(set(heights)) == 3
+
+
+def test_range_of_a_menu_shows_its_sizes_within_the_budget(fit: sb.Fit, ax: Axes) -> None:
+    menu = [1e9, 7e9, 7e10]
+    decision = sb.decide(fit, flops=1e23, n_params=menu)
+    plots.plot_range(decision, epsilon=0.02, ax=ax)
+    places = np.concatenate([each.get_offsets() for each in ax.collections])
+    assert set(places[:, 0]) == set(menu)
+    assert (6 * places[:, 0] * places[:, 1] <= 1e23 * (1 + 1e-9)).all()
 
 
 def test_regret_of_a_menu_shows_every_size(fit: sb.Fit, ax: Axes) -> None:

@@ -483,7 +483,6 @@ PICTURES: dict[str, Callable[[sb.Average, sb.Runs], object]] = {
 def test_plots_of_loss_draw_an_average(draw, both, runs):
     ax = draw(both, runs.where(np.arange(len(runs)) < 5))
     assert any("interval" in label for label in ax.get_legend_handles_labels()[1])
-    plt.close("all")
 
 
 def test_the_curve_drawn_is_the_median_of_the_mixture(both):
@@ -496,7 +495,6 @@ def test_the_curve_drawn_is_the_median_of_the_mixture(both):
     shown = np.isfinite(line.get_ydata())
     assert shown.any()
     np.testing.assert_allclose(line.get_ydata()[shown], expected[shown])
-    plt.close("all")
 
 
 def test_runs_of_fits_of_different_tables_are_drawn_together(runs, simulate, fits):
@@ -505,7 +503,6 @@ def test_runs_of_fits_of_different_tables_are_drawn_together(runs, simulate, fit
     assert any(
         "fitted runs" in label and "(52)" in label for label in ax.get_legend_handles_labels()[1]
     )
-    plt.close("all")
 
 
 @pytest.mark.parametrize("draw", [plot_residuals, plot_prior_posterior])

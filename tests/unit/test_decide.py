@@ -424,7 +424,10 @@ def test_bad_decisions_are_refused(options, error, match):
         (lambda: sb.Limits(tokens="-3"), "tokens = '-3' is negative"),
         (lambda: sb.Hardware(peak="989 TFLOP/s", utilisation=1.4), "utilisation is 1.4"),
         (lambda: sb.Hardware(peak=1e15, utilisation=0.4, n_devices=0.5), "n_devices is 0.5"),
-        (lambda: sb.Hardware(peak="989 TFLOPs", utilisation=0.4), "not one of FLOP/s"),
+        (lambda: sb.Hardware(peak="989 TB/s", utilisation=0.4), "peak = '989 TB/s'.*FLOP/s"),
+        (lambda: sb.Hardware(peak="989", utilisation=0.4), "peak is '989', which is 989 FLOP/s"),
+        (lambda: sb.Hardware(peak=1e15, utilisation=0.4, price="free"), "price = 'free'"),
+        (lambda: sb.Limits(wall_time="3 months"), "wall_time = '3 months'"),
         (lambda: sb.Hardware(peak=1e15, utilisation=0.4).flops(money=3), "has no price"),
         (lambda: sb.Hardware(peak=1e15, utilisation=0.4).flops(), "either gpu_hours or money"),
         (lambda: sb.Hardware(peak=1e15, utilisation=0.4).seconds(1e20), "number of devices"),
@@ -483,6 +486,74 @@ def test_a_choice_has_no_mismatch_whatever_binds(limits):
 def test_a_limit_on_tokens_binds_wherever_it_is(tokens):
     decision = sb.decide(BESIROGLU, flops=BUDGET, limits=sb.Limits(tokens=tokens), n_candidates=60)
     assert decision.binding == ("tokens",)
+
+
+@pytest.mark.parametrize("price", ["$2.50", "$2.50/h", "$2.50 per GPU-hour", "2.50 USD/hour", 2.5])
+def test_a_price_is_for_an_hour(price):
+    hardware = sb.Hardware(peak="989 TFLOPS", utilisation=0.4, price=price)
+    assert hardware.money(hardware.flops_per_gpu_hour) == pytest.approx(2.5)
+
+
+def test_what_is_left_of_a_budget_is_said():
+    limits = sb.Limits(n_params="50B", tokens="1T")
+    text = repr(sb.decide(BESIROGLU, flops=1e24, limits=limits))
+    assert "at most N 50B; 70% of the budget is left" in text
+    assert "is left" not in repr(sb.decide(BESIROGLU, flops=1e24))
+
+
+def test_the_share_of_training_is_said_where_a_model_serves():
+    hardware = sb.Hardware(peak="989 TFLOP/s", utilisation=0.4)
+    decision = sb.decide(BESIROGLU, flops=1e24, served_tokens="2T", hardware=hardware)
+    share = decision.choice.flops / 1e24
+    assert 0.5 < share < 0.9
+    assert f"{share:.0%} of it for training" in repr(decision)
+
+
+def test_tokens_per_parameter_far_from_those_of_the_runs_are_said(fit):
+    words = "the law is not known to hold there"
+    assert words in repr(sb.decide(fit, flops=1e20, limits=sb.Limits(tokens="1M")))
+    assert words not in repr(sb.decide(fit, flops=1e20))
+
+
+def test_each_law_of_an_average_says_what_it_expects():
+    both = sb.average({"besiroglu": BESIROGLU, "hoffmann": HOFFMANN})
+    decision = sb.decide(both, flops=BUDGET)
+    size = decision.choice.n_params
+    for name, law in (("besiroglu", BESIROGLU), ("hoffmann", HOFFMANN)):
+        loss = sb.forecast(law, n_params=size, flops=BUDGET).mean_curve.item()
+        assert f"{loss:.4f} by {name} (regret " in repr(decision)
+
+
+def test_a_target_out_of_reach_says_where_the_floor_is(fit):
+    rule = sb.rules.Cheapest(loss=1.0, prob=0.9)
+    with pytest.raises(InputError, match=r"irreducible loss is .*\. Give a higher target or a"):
+        sb.decide(fit, rule=rule)
+    within = sb.rules.Cheapest(loss=2.2, prob=0.9)
+    with pytest.raises(InputError, match="Give a larger budget, wider limits, a higher target"):
+        sb.decide(fit, flops=1e22, rule=within, limits=sb.Limits(n_params="10M"))
+
+
+def test_a_rule_that_finds_the_budget_is_asked_for_more_and_less(fit):
+    decision = sb.decide(fit, rule=sb.rules.Cheapest(loss=2.2, prob=0.9))
+    rows = decision.what_would_change_it().query("kind == 'target'")
+    assert len(rows) == 4
+    harder = sb.decide(fit, rule=sb.rules.Cheapest(loss=2.2, prob=0.95))
+    found = rows[rows["change"].str.startswith("with probability 0.95")].iloc[0]
+    assert found["n_params"] == pytest.approx(harder.choice.n_params, rel=1e-6)
+    assert found["gain"] > 0
+
+
+def test_minimax_regret_says_what_each_law_would_choose():
+    both = sb.average({"besiroglu": BESIROGLU, "hoffmann": HOFFMANN})
+    decision = sb.decide(both, flops=BUDGET, rule="minimax_regret")
+    alone = decision.what_would_change_it().query("kind == 'law'")
+    assert alone["times"].min() < 1 < alone["times"].max()
+
+
+def test_repeated_data_are_worked_out_once(fit, monkeypatch):
+    decision = sb.decide(fit, flops=1e24, limits=sb.Limits(unique_tokens="100B"))
+    monkeypatch.setattr(sb.Repetition, "draws", None)
+    assert len(decision.alternatives()) > 1
 
 
 def test_what_is_not_on_the_menu_is_nowhere():
@@ -555,4 +626,4 @@ def test_nothing_served_costs_nothing():
 
 def test_the_probability_of_a_target_is_said(fit):
     text = repr(sb.decide(BESIROGLU, flops=1e22, rule=sb.rules.MeetTarget(1.0)))
-    assert "(probability 0)" in text
+    assert "(probability 0: the smallest expected loss decided)" in text

@@ -321,6 +321,19 @@ def test_costs_and_weights_that_are_no_positive_numbers_are_refused(
         sb.next_run(decision, candidates.assign(**change))
 
 
+def test_sizes_that_contradict_each_other_are_refused(decision):
+    table = pd.DataFrame({"n_params": ["200M"] * 2, "tokens": ["1B"] * 2, "flops": [1.3e18, 1e20]})
+    with pytest.raises(InputError, match=r"candidate 1 has n_params 200M.* 83.3 times 6 n_params"):
+        sb.next_run(decision, table)
+
+
+def test_words_say_whether_a_run_is_worth_its_compute(decision, candidates):
+    values = sb.next_run(decision, candidates, most_refits=0, n_outcomes=64)
+    assert "None is worth its own compute" in repr(values)
+    table = values.to_frame().assign(worth_flops=1e30)
+    assert "6 of 6 are worth more than their own compute" in repr(replace(values, table=table))
+
+
 def test_tables_that_are_no_candidates_are_refused(decision, candidates):
     with pytest.raises(InputError, match="no candidate"):
         sb.next_run(decision, candidates.iloc[:0])

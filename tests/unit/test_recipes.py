@@ -273,6 +273,16 @@ def test_no_pairs_are_a_note():
     assert find_pairs(first, second, NAMES, None).notes == ()
 
 
+@pytest.mark.parametrize("ratio", [1.0, 1.01])
+def test_the_same_runs_twice_are_refused(ratio):
+    first = table(n_params=[1e8, 2e8, 4e8], tokens=[1e9] * 3, loss=[3.0, 2.9, 2.8])
+    second = sb.Runs(first.frame.assign(loss=ratio * first.frame["loss"]))
+    words = rf"in all 3 pairs the loss of 'muon' is {ratio:g} times that of 'adam'.*same runs"
+    with pytest.raises(InputError, match=words):
+        find_pairs(first, second, NAMES, ("n_params", "tokens"))
+    assert len(find_pairs(first, second, NAMES, None)) == 0
+
+
 def test_a_column_that_is_missing_is_named(both_runs):
     with pytest.raises(InputError, match=r"pair_by is \('seed',\), and the columns of 'adam' are"):
         sb.compare_recipes(both_runs, sb.laws.Chinchilla(), pair_by=("seed",))
@@ -305,6 +315,12 @@ def test_with_floor_and_exponents_shared_the_multiplier_has_a_closed_form(
     expected = (adam / muon) ** (1 / exponent)
     np.testing.assert_allclose(at.multiplier, expected.transpose(*at.multiplier.dims), rtol=1e-6)
     assert 0.1 < at.probability_better.sel(recipe="muon")[0] < 0.9
+
+
+def test_it_says_how_far_beyond_the_runs_it_is(both):
+    largest = max(one.runs.frame["flops"].max() for one in both.recipes.values())
+    assert "10 times the compute of the largest run" in repr(both.at(flops=10 * largest))
+    assert "times the compute of the largest run" not in repr(both.at(flops=largest))
 
 
 def test_at_a_model_size_tokens_per_parameter_are_kept(sharing_floor_and_exponents):

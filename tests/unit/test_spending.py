@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 import scaling_bayes as sb
 from scaling_bayes.errors import InputError, NoOptimumError, UnitError
@@ -137,9 +137,30 @@ def test_doubling_stops_paying_where_its_gain_is_worth_its_price():
     assert f"from {stop:.2e}"[:8] in repr(found)
 
 
+def test_the_best_budget_has_the_largest_worth_less_price():
+    found = sb.spending(BESIROGLU, flops=[1e21, 1e22], hardware=H100, value_per_nat="$1B")
+
+    def net(log_flops: float) -> float:
+        return 1e9 * best_loss(np.exp(log_flops)) + H100.money(np.exp(log_flops))
+
+    best = np.exp(minimize_scalar(net, bracket=(np.log(1e23), np.log(1e24))).x)
+    assert found.stop.best == pytest.approx(best, rel=2e-3)
+    assert found.stop.best > found.stop.expected
+    assert f"largest at {best:.3g} FLOPs" in repr(found)
+
+
+def test_the_best_budget_is_all_that_limits_let_be_spent():
+    limits = sb.Limits(n_params="10B", tokens="200B")
+    given = {"flops": [1e21, 1e23], "limits": limits, "hardware": H100}
+    found = sb.spending(BESIROGLU, **given, value_per_nat="$100B")
+    assert found.stop.best == pytest.approx(6 * 10e9 * 200e9)
+    little = sb.spending(BESIROGLU, **given, value_per_nat="$100K")
+    assert 1e21 < little.stop.best < 1e22
+
+
 def test_doubling_that_never_pays_stops_at_the_first_budget():
     found = sb.spending(BESIROGLU, flops=["1e25"], hardware=H100, value_per_nat="$1")
-    assert list(vars(found.stop).values()) == [0.0] * 3
+    assert list(vars(found.stop).values()) == [0.0] * 4
     assert "already at the smallest budget" in repr(found)
 
 
@@ -206,7 +227,7 @@ def test_words_say_what_the_numbers_are_of(spent):
     assert "nats per doubling" in text
     assert " per 1M USD" in text
     assert "is left at the last" in text
-    assert "At 20M USD a nat, another doubling is not worth its price in expectation" in text
+    assert "At 20M USD a nat, worth less price is expected to be largest at" in text
     assert "With probability 0.9 it is worth it below" in text
     published = repr(sb.spending(BESIROGLU, flops=BUDGETS))
     assert "published values, of unknown uncertainty" in published
