@@ -136,8 +136,8 @@ class RecipesAt:
         asked = float(self.points["flops"].max()) if "flops" in self.points else 0.0
         if asked > self.most_flops * (1 + 1e-9):
             lines.append(
-                f"This reaches {asked / self.most_flops:.3g} times the compute of the largest run: intervals take the "
-                "law for the truth there."
+                f"This reaches {asked / self.most_flops:.3g} times the compute of the largest run: "
+                "intervals take the law for the truth there."
             )
         return "\n".join(lines)
 

@@ -12,7 +12,6 @@ import pandas as pd
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 
-
 _FEW = 3
 """Pairs of which fewer may have the same ratio of losses by chance, being rounded."""
 _ROUNDING = 1e-9

@@ -153,14 +153,15 @@ SCRIPT = """
 import sys
 import scaling_bayes as sb
 settings = sb.SamplerSettings(chains=2, progressbar=False)
-runs = sb.datasets.load_cerebras_gpt()
-fit = sb.fit(runs, sb.laws.PurePowerLaw("flops"), settings=settings, seed=1)
-sys.stdout.buffer.write(fit.draws["alpha_C"].to_numpy().tobytes())
+runs = sb.datasets.load_tiny_transformers().where("split == 'train'")
+fit = sb.fit(runs, sb.laws.Chinchilla(), settings=settings, seed=1)
+sys.stdout.buffer.write(fit.draws["L_inf"].to_numpy().tobytes())
 """
 
 
 @pytest.mark.slow
 def test_a_seed_repeats_in_another_process_with_a_cold_or_a_warm_cache(tmp_path: Path):
+    """With numba's fast math these draws differ, since code from the cache rounds differently."""
     environment = os.environ | {
         "PYTENSOR_FLAGS": f"base_compiledir={tmp_path}",
         "NUMBA_CACHE_DIR": str(tmp_path),
@@ -178,6 +179,8 @@ def test_a_seed_repeats_in_another_process_with_a_cold_or_a_warm_cache(tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX's, of its own threads
+# Where another test has started JAX on one device already.
+@pytest.mark.filterwarnings("ignore:There are not enough devices:UserWarning")
 @pytest.mark.parametrize("sampler", sorted(set(SAMPLERS) - {"nutpie"}))
 def test_all_samplers_have_the_same_posterior_means(sampler, runs, fit):
     settings = replace(SETTINGS, draws=1000, tune=1000, chains=2)
