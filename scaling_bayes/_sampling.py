@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 
+from scaling_bayes._compiled import compiled
 from scaling_bayes._diagnostics import diagnose
 from scaling_bayes.errors import ConvergenceError, ConvergenceWarning, InputError
 
@@ -84,16 +85,10 @@ class Sampler(Protocol):
 
 
 class _Nutpie:
-    """nutpie's NUTS with a low-rank mass matrix; compiled once, data exchanged in memory."""
+    """nutpie's NUTS with a low-rank mass matrix; data are exchanged in memory."""
 
     def __init__(self, model: pm.Model) -> None:
-        import nutpie
-        from pytensor import config
-
-        # With fast math, code compiled now and the same code read back from numba's cache round
-        # differently, and a seed gives other draws in the first process than in later ones.
-        with config.change_flags(numba__fastmath=False):
-            self._compiled = nutpie.compile_pymc_model(model)
+        self._compiled = compiled(model)
 
     def __call__(
         self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
