@@ -110,9 +110,10 @@ class RunValues:
                 "there it would gain more."
             )
         most = self.table.loc[[(self.table["worth_flops"] - compute).idxmax()]].iloc[0]
+        are, their = ("is", "its") if pays.sum() == 1 else ("are", "their")
         return (
-            f"{int(pays.sum())} of {len(pays)} are worth more than their own compute, spent on the "
-            f"decision instead; the largest surplus has {self._in_words(most)}."
+            f"{int(pays.sum())} of {len(pays)} {are} worth more than {their} own compute, spent on "
+            f"the decision instead; the largest surplus has {self._in_words(most)}."
         )
 
     @staticmethod

@@ -109,7 +109,7 @@ def _answer(values: RunValues, plan: RunPlan | None) -> Answer:
     opening = [
         most,
         verdict,
-        f"The decision: train {decision.choice} on {_numbers.flops(decision.budget)}.",
+        f"The decision on {_numbers.flops(decision.budget)}: train {decision.choice}.",
     ]
     document: dict[str, object] = {
         "source": decision.problem.source.label,
