@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -88,13 +88,17 @@ class _Nutpie:
     """nutpie's NUTS with a low-rank mass matrix; data are exchanged in memory."""
 
     def __init__(self, model: pm.Model) -> None:
-        self._compiled = compiled(model)
+        self._model = model
+        self._compiled: Any = None
 
     def __call__(
         self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
     ) -> xr.DataTree:
         import nutpie
 
+        data = {**data, "run": np.array(len(data["observed_log_loss"]))}
+        if self._compiled is None:
+            self._compiled = compiled(self._model, data)
         # Natural coordinates do not read the centres, and nutpie knows only what is read.
         read = {variable.name for variable in self._compiled.shared_var_keys}
         sampling = nutpie.sample(
