@@ -81,21 +81,27 @@ def graph_of(model: pm.Model, exchanged: Collection[str]) -> Graph:
     shared = (each for each in graph_inputs(outputs) if isinstance(each, SharedVariable))
     held = [each for each in shared if each not in data]
     drawn = [*model.free_RVs, *model.deterministics]
-    starts = [str(model.rvs_to_initial_values[variable]) for variable in model.free_RVs]
     facts = (
         tuple(variable.name for variable in (*model.value_vars, *drawn, *data)),
-        tuple((each.name, np.asarray(each.get_value()).tobytes()) for each in held),
+        tuple((each.name, _bytes(each.get_value())) for each in held),
         tuple(_dims_of(model, drawn)),
-        tuple(starts),
+        tuple(_bytes(model.rvs_to_initial_values[variable]) for variable in model.free_RVs),
     )
     return Graph(facts, outputs, [*model.value_vars, *data, *held])
 
 
-def _dims_of(model: pm.Model, drawn: list[Variable]) -> Iterator[tuple[str, Any]]:
-    """Yield the dims of variables, and the coordinates along each."""
+def _dims_of(model: pm.Model, drawn: list[Variable]) -> Iterator[tuple[Any, ...]]:
+    """Yield the shape of variables, their dims, and the coordinates along each."""
     for variable in drawn:
+        shape = variable.type.shape
+        if None in shape:
+            shape = tuple(variable.shape.eval(mode="FAST_COMPILE"))
         dims = model.named_vars_to_dims.get(variable.name, ())
-        yield variable.name, [(dim, str(model.coords.get(dim))) for dim in dims]
+        yield shape, tuple((dim, model.coords.get(dim)) for dim in dims)
+
+
+def _bytes(value: object) -> bytes | str | None:
+    return value if value is None or isinstance(value, str) else np.asarray(value).tobytes()
 
 
 def _compile(model: pm.Model) -> Any:

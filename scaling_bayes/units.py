@@ -70,7 +70,7 @@ _NUMBER: Final = re.compile(
 _FLOPS: Final = re.compile(r"([a-z]*?)[\s-]?flops?", re.IGNORECASE)
 _FLOP_DAYS: Final = re.compile(r"([a-z]*?)[\s-]?f(?:lops?)?(?:/s)?[\s-]?days?", re.IGNORECASE)
 _FLOP_RATE: Final = re.compile(
-    r"([a-z]*?)[\s-]?flops?[\s-]?(?:/[\s-]?s(?:ec)?|per second)?", re.IGNORECASE
+    r"([a-z]*?)[\s-]?flops?(?:[\s-]?(?:/[\s-]?s(?:ec(?:ond)?)?|per second))?", re.IGNORECASE
 )
 _RATE: Final = re.compile(r".*(?:/s|/sec|per second)", re.IGNORECASE)
 _SECONDS: Final = {

@@ -21,9 +21,11 @@ mpl.use("Agg")
 def _no_figure_left() -> Iterator[None]:
     """Close what a test drew, and see that it left the style of pictures as it was."""
     style = dict(mpl.rcParams)
-    yield
+    with mpl.rc_context():
+        yield
+        left = dict(mpl.rcParams)
     plt.close("all")
-    assert dict(mpl.rcParams) == style
+    assert left == style
 
 
 @pytest.fixture(scope="session")

@@ -57,9 +57,9 @@ def _targets(decision: Decision) -> Iterator[Row]:
     assert isinstance(rule, rules.Cheapest)
     missed = 1 - rule.prob
     others = [replace(rule, loss=factor * rule.loss) for factor in _TARGETS]
-    others += [
-        replace(rule, prob=1 - factor * missed) for factor in _FACTORS if factor * missed < 1
-    ]
+    if decision.loss.size > 1:
+        shares = (factor * missed for factor in _FACTORS)
+        others += [replace(rule, prob=1 - share) for share in shares if share < 1]
     for other in others:
         words = (
             f"a loss of at most {other.loss:.4g}"
@@ -67,7 +67,7 @@ def _targets(decision: Decision) -> Iterator[Row]:
             else f"with probability {other.prob:.4g}"
         )
         for kind, change, n, d, gain in _decided(
-            decision, "target", words, rule=other, budget=None
+            decision, "target", words, rule=other, budget=decision.given
         ):
             flops = format_quantity(decision.problem.k * n * d, kind="flops")
             yield kind, f"{change}: train with {flops}", n, d, gain
@@ -158,12 +158,3 @@ def _rules(decision: Decision) -> Iterator[Row]:
     for name, row in decision.alternatives().iterrows():
         if str(name).startswith("by "):
             yield "rule", str(name).removeprefix("by "), row["n_params"], row["tokens"], np.nan
-
-
-def in_words(table: pd.DataFrame, n_params: float) -> list[str]:
-    """Return a table of changes in sentences."""
-    return [
-        f"{row['change']}: N {format_quantity(row['n_params'], kind='n_params')} "
-        f"({row['times']:.2f} times {format_quantity(n_params, kind='n_params')})"
-        for _, row in table.iterrows()
-    ]

@@ -49,6 +49,8 @@ class Decision:
         What makes one choice better than another.
     budget : float
         FLOPs for training and serving.
+    given : float or None
+        The budget that was given, which a rule need not spend; None if none was.
     options : Options
         The model sizes compared, each with draws of its loss.
     choice : Choice
@@ -64,6 +66,7 @@ class Decision:
     problem: Problem
     rule: Rule
     budget: float
+    given: float | None
     options: Options
     choice: Choice
     loss: np.ndarray
@@ -368,6 +371,7 @@ def decision_on(problem: Problem, rule: Rule, given: float | None) -> Decision:
         problem=problem,
         rule=rule,
         budget=budget,
+        given=given,
         options=options,
         choice=Choice(
             n_params=at.n_params,

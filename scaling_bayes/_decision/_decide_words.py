@@ -77,7 +77,8 @@ def _laws_in_words(decision: Decision) -> list[str]:
         return []
     at = place_of(decision.options, decision.choice.n_params)
     each = []
-    for name in decision.options.members:
+    # One of very small weight may have no draw.
+    for name in (name for name in decision.options.members if (member == name).any()):
         own = decision.options.only(member == name)
         regret = at.regret(own).mean()
         each.append(f"{own.best_loss.mean() + regret:.4f} by {name} (regret {regret:.2g})")

@@ -13,7 +13,8 @@ from scaling_bayes.units import format_money, format_quantity, parse_money, pars
 _SECONDS_PER_HOUR = 3600.0
 _LEAST_PEAK = 1e9
 _AN_HOUR = re.compile(
-    r"\s*(?:/|per|an)\s*(?:(?:gpu|tpu|device)[\s-]*)?(?:h|hr|hour)$", re.IGNORECASE
+    r"\s*(?:/|per|an?)\s*(?:(?:gpu|tpu|device|accelerator)[\s/-]*)?(?:h|hrs?|hours?)\s*$",
+    re.IGNORECASE,
 )
 
 

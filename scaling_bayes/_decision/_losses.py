@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -46,6 +46,10 @@ class Repeated:
         self._repetition, self._seed = repetition, seed
         self._lasts: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._warranted: dict[tuple[int, float], tuple[LawDraws, np.ndarray]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what can be worked out again without what was: ids differ between processes."""
+        return self.__dict__ | {"_warranted": {}}
 
     def worth(
         self, source: LawDraws, n_params: np.ndarray, tokens: np.ndarray, unique_tokens: float

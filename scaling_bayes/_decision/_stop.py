@@ -59,7 +59,8 @@ def best_budget(spent: np.ndarray, worth: np.ndarray, prices: np.ndarray) -> flo
     """
     rising = np.append(True, np.diff(spent) > 1e-6 * spent[:-1])
     if rising.sum() < 3:
-        return float(spent[worth.argmax()])
+        best = int((worth - prices)[rising].argmax())
+        return float(spent[rising][best]) if best else 0.0
     log_spent = np.log(spent[rising])
     marginal = CubicSpline(log_spent, worth[rising]).derivative()
     places = np.linspace(log_spent[0], log_spent[-1], _PER_STEP * (len(log_spent) - 1) + 1)

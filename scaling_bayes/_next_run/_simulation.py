@@ -87,9 +87,11 @@ class Simulation:
     seed : int
         Source of the scatter: the same for all candidates, so that they differ by their sizes
         and not by luck.
-    flops_per_nat : float
-        By how much the decision's budget would have to grow for its expected loss to fall by one
-        nat per token, at the rate at which it falls there; NaN where more would not help.
+    budget : float
+        That of the decision, in FLOPs.
+    nats_per_fold : float
+        By how much its expected loss falls for an e-fold of budget, at the rate at which it falls
+        there; NaN where more would not help.
     """
 
     options: xr.Dataset
@@ -100,7 +102,16 @@ class Simulation:
     origins: np.ndarray
     scores: Mapping[str, np.ndarray]
     seed: int
-    flops_per_nat: float
+    budget: float
+    nats_per_fold: float
+
+    def flops_worth(self, nats: pd.Series) -> pd.Series:
+        """Return by how much the budget would have to grow for the expected loss to fall by nats.
+
+        The loss is taken to fall in proportion to the log of the budget.
+        """
+        worth: pd.Series = self.budget * np.expm1(nats / self.nats_per_fold)
+        return worth
 
     @property
     def choice(self) -> int:
@@ -214,7 +225,8 @@ def simulated(
         origins=np.linspace(0, n_draws - 1, min(n_outcomes, n_draws)).astype(int),
         scores={name: _normal_scores(values) for name, values in drawn.items()},
         seed=seed,
-        flops_per_nat=_rate(curve, with_less, decision.budget),
+        budget=decision.budget,
+        nats_per_fold=_rate(curve, with_less),
     )
 
 
@@ -264,12 +276,12 @@ def _jointly(problem: Problem, parts: list[xr.Dataset]) -> list[np.ndarray]:
     return np.split(losses, np.cumsum([part.sizes["point"] for part in parts[:-1]]))
 
 
-def _rate(curve: np.ndarray, with_less: np.ndarray, budget: float) -> float:
-    """Return FLOPs per nat of expected loss between the budget and a smaller one."""
+def _rate(curve: np.ndarray, with_less: np.ndarray) -> float:
+    """Return nats of expected loss per e-fold of budget, between a smaller one and the budget."""
     if not len(with_less):
         return np.nan
     rise = float(with_less.mean(axis=1).min() - curve.mean(axis=1).min())
-    return (1 - _LESS) * budget / rise if rise > 0 else np.nan
+    return rise / -np.log(_LESS) if rise > 0 else np.nan
 
 
 def _draws_of(name: str, values: object, n_draws: int) -> np.ndarray:

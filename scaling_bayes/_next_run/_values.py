@@ -69,12 +69,13 @@ class RunValues:
             ``n_params``, ``tokens``, ``flops``, ``weight``, ``cost``; ``evsi``, the expected value
             of sample information in nats per token of expected loss, with ``evsi_se``, its Monte
             Carlo standard error, and ``evsi_per_cost``; ``worth_flops``, by how many FLOPs the
-            decision's budget would have to grow to gain as much, at the rate at which its loss
-            falls there; ``information``, the expected information gain in nats on all that is
-            uncertain, and ``information_...`` on each quantity, about; ``pareto_k``, which 95%
-            of outcomes do not exceed; ``failed``, the share of outcomes whose weights cannot be
-            trusted; ``n_refits``, how many of these were refitted instead; ``trusted``, whether
-            ``evsi`` rests on weights that can be trusted, and on refits otherwise.
+            decision's budget would have to grow to gain as much, its loss falling with the log of
+            compute as it does there, NaN where more would gain nothing; ``information``, the
+            expected information gain in nats on all that is uncertain, and ``information_...`` on
+            each quantity, about; ``pareto_k``, which 95% of outcomes do not exceed; ``failed``,
+            the share of outcomes whose weights cannot be trusted; ``n_refits``, how many of these
+            were refitted instead; ``trusted``, whether ``evsi`` rests on weights that can be
+            trusted, and on refits otherwise.
         """
         return self.table.copy()
 
@@ -82,38 +83,51 @@ class RunValues:
     def words(self) -> tuple[str, ...]:
         """What the values come to, in sentences."""
         best = self.best
-        doubtful = int((~self.table["trusted"]).sum())
-        return (
+        lines = [
             f"Most value has {self._in_words(best)}. On average its outcome lowers the expected "
-            f"loss of the decision by {best['evsi']:.2g} nats per token, as "
-            f"{format_quantity(best['worth_flops'], kind='flops')} more for the decision would.",
+            f"loss of the decision by {best['evsi']:.2g} nats per token{self._as_compute(best)}.",
             self._verdict(),
             "Perfect knowledge of the mean curve would gain "
             f"{self.value_of_perfect_information:.2g}: no run is worth more.",
-            *(
-                [
-                    f"Of {doubtful} candidates the weights of the draws cannot be trusted: raise "
-                    "the number of refits."
-                ]
-                if doubtful
-                else []
-            ),
-        )
+        ]
+        doubtful = int((~self.table["trusted"]).sum())
+        if doubtful:
+            remedy = ": allow more refits" if refits_of(self.decision) is not None else ""
+            lines.append(
+                f"Of {doubtful} candidates the weights of the draws cannot be trusted{remedy}."
+            )
+        return tuple(lines)
+
+    @staticmethod
+    def _as_compute(row: pd.Series) -> str:
+        if np.isnan(row["worth_flops"]):
+            return ""
+        flops = format_quantity(row["worth_flops"], kind="flops")
+        return f", as {flops} more for the decision would"
 
     def _verdict(self) -> str:
-        """Say whether a candidate pays if its compute could go into the decision instead."""
-        compute = self.table["flops"] * self.table[WEIGHT]
-        pays = self.table["worth_flops"] > compute
-        if not pays.any():
+        """Say whether a candidate pays if its compute could go into the decision instead.
+
+        It does if that holds for a value two standard errors lower, and does not if it fails for
+        one as much higher. Of values that cannot be trusted nothing is said.
+        """
+        table = self.table
+        if table["worth_flops"].isna().all():
             return (
-                "None is worth its own compute, if that could be spent on the decision instead: "
-                "there it would gain more."
+                "More compute for the decision would gain nothing within its limits, so that runs "
+                "have no worth in compute."
             )
-        most = self.table.loc[[(self.table["worth_flops"] - compute).idxmax()]].iloc[0]
-        are, their = ("is", "its") if pays.sum() == 1 else ("are", "their")
+        compute = table["flops"] * table[WEIGHT]
+        error = 2 * table["evsi_se"] / table["evsi"].where(table["evsi"] > 0)
+        pays = table["trusted"] & (table["worth_flops"] * (1 - error) > compute)
+        fails = table["trusted"] & ~(table["worth_flops"] * (1 + error) > compute)
+        unsure = int((~(pays | fails)).sum())
+        rest = f"; of {unsure} it cannot be told" if unsure else ""
+        number = int(pays.sum()) or "None"
+        are, their = ("is", "its") if pays.sum() <= 1 else ("are", "their")
         return (
-            f"{int(pays.sum())} of {len(pays)} {are} worth more than {their} own compute, spent on "
-            f"the decision instead; the largest surplus has {self._in_words(most)}."
+            f"{number} of {len(table)} {are} worth more than {their} own compute, spent on the "
+            f"decision instead{rest}."
         )
 
     @staticmethod
@@ -271,7 +285,7 @@ def _completed(values: pd.DataFrame, simulation: Simulation) -> pd.DataFrame:
     """Return the columns of `RunValues.to_frame` in order."""
     found = values.assign(
         evsi_per_cost=values["evsi"] / values[COST],
-        worth_flops=values["evsi"] * simulation.flops_per_nat,
+        worth_flops=simulation.flops_worth(values["evsi"]),
         trusted=(values["failed"] <= MOST_FAILED) | (values["n_refits"] > 0),
     )
     information = [name for name in found if str(name).startswith("information")]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pymc as pm
 import pytest
 from pytensor import shared
@@ -54,6 +55,12 @@ def along_new_dim(labels: list[str]) -> object:
     return pm.LogNormal("parts", 0, 1, dims="part").sum()
 
 
+def many_starting_at(one: float) -> object:
+    starts = np.ones(2000)
+    starts[1000] += one
+    return pm.LogNormal("times", 0, 1, shape=2000, initval=starts).mean()
+
+
 OTHERS = {
     "prior": (sb.laws.Chinchilla(priors={"L_inf": sb.Prior("LogNormal", mu=0.5, sigma=0.3)}), {}),
     "law": (sb.laws.Kaplan(), {}),
@@ -70,6 +77,7 @@ ADDED = {
         lambda: pm.LogNormal("times", 0, 1, initval=1.0),
         lambda: pm.LogNormal("times", 0, 1, initval=9.0),
     ),
+    "long start": (lambda: many_starting_at(0.0), lambda: many_starting_at(9.0)),
     "labels": (lambda: along_new_dim(["a", "b"]), lambda: along_new_dim(["a", "c"])),
     "length": (lambda: along_new_dim(["a", "b"]), lambda: along_new_dim(["a", "b", "c"])),
 }
@@ -129,11 +137,21 @@ def test_what_a_noise_adds_is_part_of_the_graph(some, what):
     assert one.equals(again)
 
 
-def test_variables_with_a_value_for_each_run_belong_to_those_runs(some, simulate):
-    def effects() -> object:
-        return pm.LogNormal("effect", 0, 1, dims="run")
+def effects_by_dims() -> object:
+    return pm.LogNormal("effect", 0, 1, dims="run")
 
-    noise = OwnNoise(effects)
+
+def effects_by_shape() -> object:
+    return pm.LogNormal("effect", 0, 1, shape=pm.modelcontext(None)["weight"].shape)
+
+
+def twice_the_weights() -> object:
+    return pm.Deterministic("twice", 2 * pm.modelcontext(None)["weight"])
+
+
+@pytest.mark.parametrize("add", [effects_by_dims, effects_by_shape, twice_the_weights])
+def test_variables_with_a_value_for_each_run_belong_to_as_many_runs(some, simulate, add):
+    noise = OwnNoise(add)
     assert not made(some, noise=noise).equals(made(simulate(31, seed=4), noise=noise))
     assert made(some, noise=noise).equals(made(simulate(20, seed=4), noise=noise))
 

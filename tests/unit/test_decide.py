@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 import scaling_bayes as sb
+from scaling_bayes._decision import _losses
 from scaling_bayes._decision._problem import Options
 from scaling_bayes.errors import InputError, NoOptimumError, UnitError
 from scaling_bayes.laws import REGISTRY
@@ -488,7 +491,9 @@ def test_a_limit_on_tokens_binds_wherever_it_is(tokens):
     assert decision.binding == ("tokens",)
 
 
-@pytest.mark.parametrize("price", ["$2.50", "$2.50/h", "$2.50 per GPU-hour", "2.50 USD/hour", 2.5])
+@pytest.mark.parametrize(
+    "price", ["$2.50", "$2.50/h", "$2.50/gpu/hr ", "$2.50 per GPU-hour", "2.50 USD an hour", 2.5]
+)
 def test_a_price_is_for_an_hour(price):
     hardware = sb.Hardware(peak="989 TFLOPS", utilisation=0.4, price=price)
     assert hardware.money(hardware.flops_per_gpu_hour) == pytest.approx(2.5)
@@ -543,6 +548,14 @@ def test_a_rule_that_finds_the_budget_is_asked_for_more_and_less(fit):
     assert found["gain"] > 0
 
 
+def test_no_change_of_target_exceeds_the_budget_that_was_given():
+    rule = sb.rules.Cheapest(loss=2.05, prob=0.5)
+    needed = sb.decide(BESIROGLU, rule=rule).budget
+    decision = sb.decide(BESIROGLU, flops=1.01 * needed, rule=rule)
+    rows = decision.what_would_change_it().query("kind == 'target'")
+    assert rows["change"].str.contains("at most 2.07").tolist() == [True]
+
+
 def test_minimax_regret_says_what_each_law_would_choose():
     both = sb.average({"besiroglu": BESIROGLU, "hoffmann": HOFFMANN})
     decision = sb.decide(both, flops=BUDGET, rule="minimax_regret")
@@ -552,8 +565,18 @@ def test_minimax_regret_says_what_each_law_would_choose():
 
 def test_repeated_data_are_worked_out_once(fit, monkeypatch):
     decision = sb.decide(fit, flops=1e24, limits=sb.Limits(unique_tokens="100B"))
+    table = decision.alternatives()
     monkeypatch.setattr(sb.Repetition, "draws", None)
-    assert len(decision.alternatives()) > 1
+    monkeypatch.setattr(_losses, "warranted_n_params", None)
+    pd.testing.assert_frame_equal(decision.alternatives(), table)
+
+
+def test_repeated_data_are_worked_out_again_in_another_process(fit):
+    decision = sb.decide(fit, flops=1e24, limits=sb.Limits(unique_tokens="100B"))
+    copy = pickle.loads(pickle.dumps(decision))
+    pd.testing.assert_frame_equal(copy.alternatives(), decision.alternatives())
+    (kept,) = copy.problem.repeated._warranted.values()
+    assert kept[0] is copy.problem.source
 
 
 def test_what_is_not_on_the_menu_is_nowhere():

@@ -15,6 +15,7 @@ from arviz_stats.base import array_stats
 from scipy import stats
 
 import scaling_bayes as sb
+from scaling_bayes._next_run._candidates import read_candidates
 from scaling_bayes._next_run._refits import refits_of
 from scaling_bayes._next_run._run_noise import RunNoise, _Part
 from scaling_bayes._next_run._simulation import Simulation, simulated
@@ -54,7 +55,8 @@ def toy(*weights: float, n_draws: int = 4000, n_outcomes: int = 1000) -> Simulat
         origins=np.linspace(0, n_draws - 1, n_outcomes).astype(int),
         scores={"theta": theta / PRIOR_SD},
         seed=0,
-        flops_per_nat=1.0,
+        budget=1.0,
+        nats_per_fold=1.0,
     )
 
 
@@ -161,9 +163,21 @@ def test_equal_runs_are_worth_more_than_one_and_cost_more(decision, candidates):
 
 def test_value_in_flops_is_what_budget_it_is_worth(decision, candidates):
     table = sb.next_run(decision, candidates, n_outcomes=32).to_frame()
-    smaller = sb.decide(decision.problem.source, flops=0.9 * decision.budget)
-    rate = 0.1 * decision.budget / (smaller.expected_loss - decision.expected_loss)
-    np.testing.assert_allclose(table["worth_flops"], table["evsi"] * rate, rtol=0.02)
+    source, budget = decision.problem.source, decision.budget
+    rows = table[table["worth_flops"] > 1e-3 * budget]
+    assert len(rows) >= 2
+    for row in rows.to_dict("records"):
+        larger = sb.decide(source, flops=budget + row["worth_flops"])
+        gain = decision.expected_loss - larger.expected_loss
+        assert gain == pytest.approx(row["evsi"], rel=0.03)
+
+
+def test_a_large_value_is_worth_the_compute_that_gains_as_much(decision, candidates):
+    table = read_candidates(candidates.head(1), 6.0)
+    made = simulated(decision, table, quantities={}, n_outcomes=8, seed=0)
+    doubled = sb.decide(decision.problem.source, flops=2 * decision.budget)
+    gain = pd.Series([decision.expected_loss - doubled.expected_loss])
+    assert made.flops_worth(gain).item() == pytest.approx(decision.budget, rel=0.1)
 
 
 def test_costs_are_in_any_unit(decision, candidates):
@@ -329,9 +343,29 @@ def test_sizes_that_contradict_each_other_are_refused(decision):
 
 def test_words_say_whether_a_run_is_worth_its_compute(decision, candidates):
     values = sb.next_run(decision, candidates, most_refits=0, n_outcomes=64)
-    assert "None is worth its own compute" in repr(values)
-    table = values.to_frame().assign(worth_flops=1e30)
-    assert "6 of 6 are worth more than their own compute" in repr(replace(values, table=table))
+    table = values.to_frame()
+
+    def verdict(**columns: object) -> str:
+        return replace(values, table=table.assign(**columns)).words[1]
+
+    compute = table["flops"]
+    sure = {"evsi": 1e-4, "evsi_se": 1e-6, "trusted": True}
+    assert verdict(worth_flops=0.5 * compute, **sure).startswith("None of 6 is worth more than its")
+    assert verdict(worth_flops=2 * compute, **sure).startswith("6 of 6 are worth more than their")
+    noisy = sure | {"evsi_se": [1e-4] * 2 + [1e-6] * 4}
+    assert "4 of 6 are" in verdict(worth_flops=2 * compute, **noisy)
+    assert verdict(worth_flops=2 * compute, **noisy).endswith("; of 2 it cannot be told.")
+    doubtful = sure | {"trusted": False}
+    assert "; of 6 it cannot be told" in verdict(worth_flops=2 * compute, **doubtful)
+    assert "would gain nothing within its limits" in verdict(worth_flops=np.nan)
+
+
+def test_where_more_compute_gains_nothing_runs_have_no_worth_in_it(fit, candidates):
+    limits = sb.Limits(n_params="1B", tokens="10B")
+    held_back = sb.decide(fit, flops=1e24, limits=limits)
+    text = repr(sb.next_run(held_back, candidates, n_outcomes=32, most_refits=0))
+    assert "would gain nothing within its limits" in text
+    assert "nan FLOPs" not in text
 
 
 def test_tables_that_are_no_candidates_are_refused(decision, candidates):

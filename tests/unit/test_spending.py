@@ -158,6 +158,15 @@ def test_the_best_budget_is_all_that_limits_let_be_spent():
     assert 1e21 < little.stop.best < 1e22
 
 
+@pytest.mark.parametrize(
+    ("flops", "value", "best"), [(7e21, "$1", 0), (7e21, "$1B", 1.2e22), (1.3e22, "$1", 0)]
+)
+def test_where_limits_leave_little_to_spend_the_price_counts(flops, value, best):
+    limits = sb.Limits(n_params="10B", tokens="200B")
+    found = sb.spending(BESIROGLU, flops=[flops], limits=limits, hardware=H100, value_per_nat=value)
+    assert found.stop.best == pytest.approx(best)
+
+
 def test_doubling_that_never_pays_stops_at_the_first_budget():
     found = sb.spending(BESIROGLU, flops=["1e25"], hardware=H100, value_per_nat="$1")
     assert list(vars(found.stop).values()) == [0.0] * 4

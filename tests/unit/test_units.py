@@ -134,6 +134,7 @@ def test_any_text_is_a_positive_number_or_a_unit_error(text, kind):
     [
         ("989 TFLOP/s", "flop_rate", 9.89e14, "989 TFLOP/s"),
         ("989 TFLOPS", "flop_rate", 9.89e14, "989 TFLOP/s"),
+        ("989 TFLOPs/second", "flop_rate", 9.89e14, "989 TFLOP/s"),
         ("1 petaflops per second", "flop_rate", 1e15, "1e+03 TFLOP/s"),
         ("1.5M GPU-hours", "gpu_hours", 1.5e6, "1.5M GPU-hours"),
         ("300 gpu h", "gpu_hours", 300.0, "300 GPU-hours"),
@@ -153,6 +154,7 @@ def test_hardware_and_time(text, kind, number, shown):
     ("text", "kind", "match"),
     [
         ("989 TB/s", "flop_rate", "'TB/s', which is not one of FLOP/s"),
+        ("5 TFLOP-", "flop_rate", "'TFLOP-', which is not one of FLOP/s"),
         ("3 GPUs", "gpu_hours", "does not make a number of GPU-hours"),
         ("3 months", "duration", "'months', which is not one of time"),
         ("-3 days", "duration", "is negative"),
