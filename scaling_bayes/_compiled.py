@@ -23,8 +23,8 @@ class Graph:
     Attributes
     ----------
     facts : tuple
-        Names of variables, their dims and coordinates, where chains start if that is set, and
-        all values that the code holds.
+        Names of variables, their shapes, dims and coordinates, where chains start if that is
+        set, and all values that the code holds.
     outputs, inputs : list of Variable
         The log density and the deterministic variables, as they follow from values and data.
     """

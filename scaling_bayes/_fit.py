@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -105,6 +105,11 @@ class Fit:
     def flops_per_param_token(self) -> float:
         """The k of C = k N D, as in the runs."""
         return self.runs.flops_per_param_token
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but the PyMC models, which are built again where they are asked for."""
+        built = ("model", "sampling_model")
+        return {name: value for name, value in self.__dict__.items() if name not in built}
 
     @cached_property
     def diagnostics(self) -> Diagnostics:

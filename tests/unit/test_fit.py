@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import arviz_base
@@ -154,6 +155,16 @@ def test_arviz_takes_the_predictions(fit, with_prior, with_predictions):
     assert list(summary.index) == fit.law.parameter_names
     drawn = arviz_base.extract(with_predictions, group="posterior_predictive", num_samples=10)
     assert drawn.sizes == {"sample": 10, "run": len(fit.runs)}
+
+
+def test_it_is_pickled_without_its_models(fit):
+    models = fit.model, fit.sampling_model
+    copy = pickle.loads(pickle.dumps(fit))
+    assert copy.draws.equals(fit.draws)
+    assert repr(copy) == repr(fit)
+    assert [each.named_vars.keys() for each in (copy.model, copy.sampling_model)] == [
+        each.named_vars.keys() for each in models
+    ]
 
 
 def test_it_prints_law_noise_runs_and_diagnostics(fit):
