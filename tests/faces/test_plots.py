@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -24,6 +25,13 @@ KAPLAN_C = sb.laws.PurePowerLaw.published["kaplan2020-flops"]
 OFF_OPTIMUM = "runs away from the optimum lie above it"
 MEAN_CURVE = "the mean curve, 90% equal-tailed interval"
 NEW_RUN = "a new run, 90% equal-tailed interval"
+
+
+@pytest.fixture(autouse=True)
+def _style_kept() -> Iterator[None]:
+    style = dict(mpl.rcParams)
+    yield
+    assert dict(mpl.rcParams) == style
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -20,6 +21,13 @@ BESIROGLU = sb.laws.Chinchilla.published["besiroglu2024"]
 KAPLAN = sb.laws.Kaplan.published["kaplan2020"]
 H100 = sb.Hardware(peak="989 TFLOP/s", utilisation=0.4, n_devices=1024, price="$2.50")
 FLOPS = [1e21, 1e22, 1e23]
+
+
+@pytest.fixture(autouse=True)
+def _style_kept() -> Iterator[None]:
+    style = dict(mpl.rcParams)
+    yield
+    assert dict(mpl.rcParams) == style
 
 
 @pytest.fixture
