@@ -18,6 +18,7 @@ from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
     from scaling_bayes._decision._decide import Decision
+    from scaling_bayes._decision._problem import Problem
 
 _FACTORS = (0.5, 2.0)
 _TARGETS = (0.99, 1.01)
@@ -46,9 +47,9 @@ Row = tuple[str, str, float, float, float]
 
 def _budgets(decision: Decision) -> Iterator[Row]:
     for factor in _FACTORS:
-        yield from _decided(
-            decision, "budget", f"{factor:g} times the budget", budget=factor * decision.budget
-        )
+        budget = factor * decision.budget
+        for other in _decided(decision.problem, _within(decision), budget):
+            yield _beside(decision, "budget", f"{factor:g} times the budget", other)
 
 
 def _targets(decision: Decision) -> Iterator[Row]:
@@ -56,21 +57,21 @@ def _targets(decision: Decision) -> Iterator[Row]:
     rule = decision.rule
     assert isinstance(rule, rules.Cheapest)
     missed = 1 - rule.prob
-    others = [replace(rule, loss=factor * rule.loss) for factor in _TARGETS]
+    asked = {
+        f"a loss of at most {factor * rule.loss:.4g}": replace(rule, loss=factor * rule.loss)
+        for factor in _TARGETS
+    }
     if decision.loss.size > 1:
         shares = (factor * missed for factor in _FACTORS)
-        others += [replace(rule, prob=1 - share) for share in shares if share < 1]
-    for other in others:
-        words = (
-            f"a loss of at most {other.loss:.4g}"
-            if other.prob == rule.prob
-            else f"with probability {other.prob:.4g}"
-        )
-        for kind, change, n, d, gain in _decided(
-            decision, "target", words, rule=other, budget=decision.given
-        ):
-            flops = format_quantity(decision.problem.k * n * d, kind="flops")
-            yield kind, f"{change}: train with {flops}", n, d, gain
+        asked |= {
+            f"with probability {1 - share:.4g}": replace(rule, prob=1 - share)
+            for share in shares
+            if share < 1
+        }
+    for words, changed in asked.items():
+        for other in _decided(decision.problem, changed, decision.given):
+            flops = format_quantity(other.choice.flops, kind="flops")
+            yield _beside(decision, "target", f"{words}: train with {flops}", other)
 
 
 def _limits(decision: Decision) -> Iterator[Row]:
@@ -79,27 +80,30 @@ def _limits(decision: Decision) -> Iterator[Row]:
         factor = 0.5 if name == "least_n_params" else 2.0
         relaxed = replace(limits, **{name: limits.of(name, np.nan) * factor})
         words = f"{relaxed.in_words(name)} instead of {limits.in_words(name)}"
-        yield from _decided(decision, "limit", words, limits=relaxed)
+        problem = replace(decision.problem, limits=relaxed)
+        for other in _decided(problem, _within(decision), decision.budget):
+            yield _beside(decision, "limit", words, other)
 
 
-def _decided(decision: Decision, kind: str, words: str, **changed: object) -> Iterator[Row]:
-    """Yield the choice with another budget, rule or limits; nothing where there is none."""
+def _decided(problem: Problem, rule: rules.Rule, budget: float | None) -> Iterator[Decision]:
+    """Yield the decision on a problem; nothing where there is none."""
     from scaling_bayes._decision._decide import decision_on
 
-    budget = changed.pop("budget", decision.budget)
-    rule = changed.pop("rule", _within(decision))
-    problem = replace(decision.problem, **changed)  # type: ignore[arg-type]
     try:
-        other = decision_on(problem, rule, budget)  # type: ignore[arg-type]
+        yield decision_on(problem, rule, budget)
     except ScalingBayesError:
         return
+
+
+def _beside(decision: Decision, kind: str, words: str, other: Decision) -> Row:
+    """Return the choice of another decision, and how much lower its expected loss is."""
     here = decision.problem.points(np.array([decision.choice.n_params]), decision.budget)
     there = other.problem.points(np.array([other.choice.n_params]), other.budget)
     gain = float(
         decision.problem.expected_losses([here, there])[0]
         - other.problem.expected_losses([here, there])[1]
     )
-    yield kind, words, other.choice.n_params, other.choice.tokens, gain
+    return kind, words, other.choice.n_params, other.choice.tokens, gain
 
 
 def _within(decision: Decision) -> rules.Rule:

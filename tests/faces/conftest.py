@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +49,14 @@ def made_up_fit(law: sb.Law, runs: sb.Runs, centre: Mapping[str, float]) -> sb.F
     )
     tree = xr.DataTree.from_dict({"posterior": posterior})
     return sb.Fit(law, noise, runs, tree)
+
+
+@pytest.fixture
+def style_kept() -> Iterator[None]:
+    """See that a test leaves the style of pictures as it was."""
+    style = dict(mpl.rcParams)
+    yield
+    assert dict(mpl.rcParams) == style
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -27,11 +26,7 @@ MEAN_CURVE = "the mean curve, 90% equal-tailed interval"
 NEW_RUN = "a new run, 90% equal-tailed interval"
 
 
-@pytest.fixture(autouse=True)
-def _style_kept() -> Iterator[None]:
-    style = dict(mpl.rcParams)
-    yield
-    assert dict(mpl.rcParams) == style
+pytestmark = pytest.mark.usefixtures("style_kept")
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -23,11 +22,7 @@ H100 = sb.Hardware(peak="989 TFLOP/s", utilisation=0.4, n_devices=1024, price="$
 FLOPS = [1e21, 1e22, 1e23]
 
 
-@pytest.fixture(autouse=True)
-def _style_kept() -> Iterator[None]:
-    style = dict(mpl.rcParams)
-    yield
-    assert dict(mpl.rcParams) == style
+pytestmark = pytest.mark.usefixtures("style_kept")
 
 
 @pytest.fixture
