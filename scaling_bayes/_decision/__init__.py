@@ -9,7 +9,8 @@ from scaling_bayes._decision._hardware import Hardware
 from scaling_bayes._decision._limits import Limits
 from scaling_bayes._decision._range import AllocationRange
 from scaling_bayes._decision._repetition import Repetition
-from scaling_bayes._decision._spending import Spending, spending
+from scaling_bayes._decision._spend import spending
+from scaling_bayes._decision._spending import Spending
 from scaling_bayes._decision._stop import Stop
 
 __all__ = [

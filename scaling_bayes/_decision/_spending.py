@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,19 +10,16 @@ import numpy as np
 
 from scaling_bayes._decision import rules
 from scaling_bayes._decision._choice import Choice
-from scaling_bayes._decision._decide import decision_on, served
-from scaling_bayes._decision._hardware import Hardware, budget_in_flops
-from scaling_bayes._decision._limits import Limits
-from scaling_bayes._decision._losses import Repeated, joint_shift
-from scaling_bayes._decision._problem import Problem, scatter_of
-from scaling_bayes._decision._repetition import Repetition
+from scaling_bayes._decision._decide import decision_on
+from scaling_bayes._decision._losses import joint_shift
+from scaling_bayes._decision._problem import Problem
 from scaling_bayes._decision._stop import Stop, best_budget, crossing, ratio_of
 from scaling_bayes._draws import point_dataset
 from scaling_bayes._forecast import Of
-from scaling_bayes._intervals import DEFAULT_PROB, SAMPLE_DIMS, interval, quantile
-from scaling_bayes._mixture import Source, mix, weighted_laws
-from scaling_bayes.errors import InputError, UnitError
-from scaling_bayes.units import SIZES, format_money, format_quantity, parse_money
+from scaling_bayes._intervals import SAMPLE_DIMS, interval, quantile
+from scaling_bayes._mixture import mix, weighted_laws
+from scaling_bayes.errors import InputError
+from scaling_bayes.units import SIZES, format_money, format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,8 +143,8 @@ class Spending:
         n = int(min(np.ceil(doublings) + 2, _MOST_DOUBLINGS))
         budgets = self.budgets[0] * 2.0 ** np.arange(n + 1)
         problem = replace(self.problem, n_candidates=rules.COARSE_CANDIDATES)
-        choices = _chosen(problem, budgets)
-        worth = -_losses(problem, choices) * self.value_per_nat
+        choices = choices_for(problem, budgets)
+        worth = -losses_of(problem, choices) * self.value_per_nat
         gains, prices = worth.diff("budget"), self._prices(choices)
         ends = quantile(gains, [1 - self.prob, self.prob]).to_numpy()
         spent = np.minimum([each.total_flops for each in choices], budgets)
@@ -249,131 +245,7 @@ class Spending:
         return "\n".join([title_of(self), *(f"- {line}" for line in self.words)])
 
 
-def spending(
-    source: Source,
-    *,
-    flops: object = None,
-    gpu_hours: object = None,
-    money: object = None,
-    hardware: Hardware | None = None,
-    limits: Limits | None = None,
-    served_tokens: object = None,
-    repetition: Repetition | None = None,
-    value_per_nat: float | str | None = None,
-    of: Of = "mean_curve",
-    prob: float = DEFAULT_PROB,
-    seed: int = 0,
-) -> Spending:
-    """Compare budgets: what each gains over the one before, and whether that is worth its price.
-
-    Parameters
-    ----------
-    source : Fit, PublishedLaw or Average
-        What the loss of a choice follows from.
-    flops, gpu_hours, money : array_like of float or str, optional
-        The budgets, in one of these, in any order; GPU-hours and money need `hardware`. Each pays
-        for training, and for serving where `served_tokens` are given.
-    hardware : Hardware, optional
-        What turns GPU-hours, money and time into FLOPs. With a price, prices are in money.
-    limits : Limits, optional
-        On model size, tokens, unique tokens and time. What they keep from being spent has no
-        price.
-    served_tokens : float or str, optional
-        Tokens that the model will serve, at 2 N FLOPs each.
-    repetition : Repetition, optional
-        What tokens read again are worth, where ``limits.unique_tokens`` are too few.
-    value_per_nat : float or str, optional
-        What a loss lower by one nat per token is worth, such as ``"$1B"``, taken to be the same for
-        every nat. Needs hardware with a price in the same currency.
-    of : {"mean_curve", "new_run"}
-        Whose losses and gains have intervals: the middle of many runs, or one run at each budget.
-        Choices, expected gains and `Spending.stop` are always of the mean curve.
-    prob : float
-        Probability inside the equal-tailed intervals, and that `Spending.stop` calls sure.
-    seed : int
-        Source of noise, discrepancy, and of what repeated data are worth.
-
-    Returns
-    -------
-    Spending
-
-    Raises
-    ------
-    UnitError
-        If a quantity is not positive or has the wrong unit.
-    InputError
-        If budgets are missing or given twice, one is below the smallest feasible, `prob` is not
-        between 0 and 1, or the value of a nat comes without a price.
-    NoOptimumError
-        If the law does not trade N against D, or has no best size.
-
-    Examples
-    --------
-    >>> import scaling_bayes as sb
-    >>> law = sb.laws.Chinchilla.published["besiroglu2024"]
-    >>> h100 = sb.Hardware(peak="989 TFLOP/s", utilisation=0.4, price="$2.50")
-    >>> found = sb.spending(law, money=["$1M", "$10M"], hardware=h100, value_per_nat="$100M")
-    >>> f"{found.expected_gain.item():.3f} {found.probability_worth().item():.0f}"
-    '0.053 0'
-    """
-    if not 0 < prob < 1:
-        raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
-    problem = Problem(
-        source,
-        limits=limits or Limits(),
-        hardware=hardware,
-        served_tokens=served(served_tokens),
-        repeated=Repeated(repetition or Repetition(), seed),
-        of=of,
-        seed=seed,
-    )
-    value = None if value_per_nat is None else _value(value_per_nat, hardware)
-    budgets = _budgets({"flops": flops, "gpu_hours": gpu_hours, "money": money}, hardware)
-    choices = _chosen(problem, budgets)
-    mean_curve = _losses(problem, choices)
-    return Spending(
-        problem=problem,
-        budgets=budgets,
-        choices=choices,
-        mean_curve=mean_curve,
-        new_run=mean_curve * _scatters(problem, mean_curve) if of == "new_run" else None,
-        value_per_nat=value,
-        prob=prob,
-    )
-
-
-def _budgets(given: Mapping[str, object], hardware: Hardware | None) -> np.ndarray:
-    """Return budgets in FLOPs, in order."""
-    known = {name: values for name, values in given.items() if values is not None}
-    if len(known) != 1:
-        raise InputError("give the budgets in one of flops, gpu_hours and money.")
-    ((name, values),) = known.items()
-    items = np.atleast_1d(np.asarray(values, dtype=object))
-    if items.ndim > 1 or not items.size:
-        raise InputError(f"{name} has the shape {items.shape}; give a list of at least one budget.")
-    nothing = dict.fromkeys(given)
-    return np.unique(
-        [budget_in_flops(**(nothing | {name: item}), hardware=hardware) for item in items]
-    )
-
-
-def _value(value_per_nat: float | str, hardware: Hardware | None) -> float:
-    """Return the value of a nat in the currency of the hardware."""
-    if hardware is None or hardware.price is None:
-        raise InputError(
-            f"value_per_nat={value_per_nat!r} is money, so compute needs a price; give "
-            'hardware=sb.Hardware(..., price="$2.50").'
-        )
-    amount, currency = parse_money(value_per_nat, name="value_per_nat")
-    if currency and hardware.currency and currency != hardware.currency:
-        raise UnitError(
-            f"value_per_nat is {value_per_nat!r}, and the price of the hardware is in "
-            f"{hardware.currency}. Give the value in {hardware.currency}."
-        )
-    return amount
-
-
-def _chosen(problem: Problem, budgets: np.ndarray) -> tuple[Choice, ...]:
+def choices_for(problem: Problem, budgets: np.ndarray) -> tuple[Choice, ...]:
     """Return the choice with the smallest expected loss of the mean curve for each budget."""
     # Of a single run with heavy-tailed noise there is no expected loss.
     of_mean_curve = replace(problem, of="mean_curve")
@@ -381,17 +253,10 @@ def _chosen(problem: Problem, budgets: np.ndarray) -> tuple[Choice, ...]:
     return tuple(decision_on(of_mean_curve, rule, float(budget)).choice for budget in budgets)
 
 
-def _losses(problem: Problem, choices: tuple[Choice, ...]) -> xr.DataArray:
+def losses_of(problem: Problem, choices: tuple[Choice, ...]) -> xr.DataArray:
     """Return draws of the mean curve of choices, joint over them, with dims budget, chain, draw."""
     sizes = {name: [getattr(each, name) for each in choices] for name in SIZES}
     return problem.losses(point_dataset(sizes), joint_shift).rename(point="budget")
-
-
-def _scatters(problem: Problem, mean_curve: xr.DataArray) -> np.ndarray:
-    """Return draws of what the loss of a new run is of the mean curve's, independent by budget."""
-    seeds = np.random.SeedSequence(problem.seed).generate_state(mean_curve.sizes["budget"])
-    draws = np.stack([scatter_of(problem.source, int(seed)) for seed in seeds])
-    return draws.reshape(mean_curve.shape)
 
 
 def _gains(losses: xr.DataArray) -> xr.DataArray:
