@@ -10,8 +10,10 @@ import numpy as np
 from scaling_bayes._coordinates import CoordinateName, resolve
 from scaling_bayes._fit import COORDINATES_KEY, Fit
 from scaling_bayes._identifiability import check_identifiable
+from scaling_bayes._kernel.power_sum_density import power_sum_density
 from scaling_bayes._model import OBSERVED, build_model, data_dims, model_data
 from scaling_bayes._sampling import (
+    KernelSampler,
     OnFailure,
     Sampler,
     SamplerName,
@@ -120,14 +122,7 @@ class Fitter:
             )
         check_identifiable(runs, self.law)
         if self._prepared is None:
-            model = build_model(
-                runs,
-                self.law,
-                noise=self.noise,
-                discrepancy=self.discrepancy,
-                coordinates=self.coordinates,
-            )
-            self._prepared = prepare(model, self.sampler)
+            self._prepared = self._sampler_of(runs)
         data = model_data(runs, self.law, self.discrepancy)
         models = (self.law, self.noise, self.discrepancy)
         names = [name for model in models if model is not None for name in model.parameter_names]
@@ -142,6 +137,21 @@ class Fitter:
         return Fit(
             self.law, self.noise, runs, self._described(data_tree, data, runs), self.discrepancy
         )
+
+    def _sampler_of(self, runs: Runs) -> Sampler:
+        """Return the model made ready: by the kernel where it can be, and else by PyMC."""
+        if self.sampler == "nutpie" and self.coordinates == "centred":
+            density = power_sum_density(self.law, self.noise, self.discrepancy)
+            if density is not None:
+                return KernelSampler(density)
+        model = build_model(
+            runs,
+            self.law,
+            noise=self.noise,
+            discrepancy=self.discrepancy,
+            coordinates=self.coordinates,
+        )
+        return prepare(model, self.sampler)
 
     def _provenance(self) -> dict[str, str]:
         """Return what the draws were made with."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from scaling_bayes._compiled import compiled
 from scaling_bayes._diagnostics import diagnose
+from scaling_bayes._kernel.power_sum_density import PowerSumDensity
 from scaling_bayes.errors import ConvergenceError, ConvergenceWarning, InputError
 
 if TYPE_CHECKING:
@@ -94,35 +95,70 @@ class _Nutpie:
     def __call__(
         self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
     ) -> xr.DataTree:
-        import nutpie
-
         data = {**data, "run": np.array(len(data["observed_log_loss"]))}
         if self._compiled is None:
             self._compiled = compiled(self._model, data)
         # Natural coordinates do not read the centres, and nutpie knows only what is read.
         read = {variable.name for variable in self._compiled.shared_var_keys}
-        sampling = nutpie.sample(
-            self._compiled.with_data(**{name: data[name] for name in data if name in read}),
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            target_accept=settings.target_accept,
-            adaptation="low_rank",
-            seed=seed,
-            progress_bar=settings.progressbar,
-            save_warmup=False,
-            blocking=False,
+        model = self._compiled.with_data(**{name: data[name] for name in data if name in read})
+        return _drawn_by_nutpie(model, settings, seed)
+
+
+class KernelSampler:
+    """nutpie's NUTS on the kernel, whose machine code is kept on disk.
+
+    Parameters
+    ----------
+    density : PowerSumDensity
+        The model.
+    """
+
+    def __init__(self, density: PowerSumDensity) -> None:
+        self._density = density
+
+    def __call__(
+        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
+    ) -> xr.DataTree:
+        """Return a DataTree with groups ``posterior`` and ``sample_stats``; see `Sampler`."""
+        from scaling_bayes._kernel.nuts_model import KEPT, NUMBER, KernelModel
+
+        data_tree = _drawn_by_nutpie(KernelModel.of(self._density, data), settings, seed)
+        kept = data_tree["posterior"].to_dataset()
+        posterior = kept.drop_vars([KEPT, NUMBER]).assign(
+            self._density.variables(kept[KEPT].to_numpy(), data)
         )
-        try:
-            data_tree: xr.DataTree = sampling.wait()
-        except BaseException:
-            # Otherwise the chains would go on behind an interrupt from the keyboard.
-            sampling.cancel()
-            raise
-        # Python objects, which no NetCDF file can hold; the figures beside it say the same.
-        stats = data_tree["sample_stats"].to_dataset().drop_vars("divergence_message")
-        data_tree["sample_stats"] = type(data_tree)(stats)
+        counted = {dim: np.arange(size) for dim, size in posterior.sizes.items()}
+        data_tree["posterior"] = type(data_tree)(
+            posterior.assign_coords({dim: counted[dim] for dim in counted.keys() - kept.coords})
+        )
         return data_tree
+
+
+def _drawn_by_nutpie(model: Any, settings: SamplerSettings, seed: int) -> xr.DataTree:
+    import nutpie
+
+    sampling = nutpie.sample(
+        model,
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=settings.chains,
+        target_accept=settings.target_accept,
+        adaptation="low_rank",
+        seed=seed,
+        progress_bar=settings.progressbar,
+        save_warmup=False,
+        blocking=False,
+    )
+    try:
+        data_tree: xr.DataTree = sampling.wait()
+    except BaseException:
+        # Otherwise the chains would go on behind an interrupt from the keyboard.
+        sampling.cancel()
+        raise
+    # Python objects, which no NetCDF file can hold; the figures beside it say the same.
+    stats = data_tree["sample_stats"].to_dataset().drop_vars("divergence_message")
+    data_tree["sample_stats"] = type(data_tree)(stats)
+    return data_tree
 
 
 class _PyMC:

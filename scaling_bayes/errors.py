@@ -83,3 +83,7 @@ class IdentifiabilityWarning(ScalingBayesWarning):
 
 class ConvergenceWarning(ScalingBayesWarning):
     """Draws that did not converge were kept because the caller asked for them."""
+
+
+class CompilationWarning(ScalingBayesWarning):
+    """Machine code cannot be kept on disk, so that every process compiles it anew."""
