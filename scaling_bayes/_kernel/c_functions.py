@@ -69,18 +69,16 @@ def c_functions() -> tuple[Any, Any]:
         log_density(coordinates, np.empty(len(coordinates)), natural, data)
         return 0
 
-    return _compiled(_DENSITY, density), _compiled(_EXPANSION, expansion)
-
-
-def _compiled(signature: Any, function: Any) -> Any:
+    signed = ((_DENSITY, density), (_EXPANSION, expansion))
     try:
-        return numba.cfunc(signature, cache=True)(function)
+        found = [numba.cfunc(signature, cache=True)(function) for signature, function in signed]
     except (RuntimeError, OSError) as error:
-        # Numba finds no folder to write to, or cannot write what it compiled.
+        # Numba finds no folder to write to, or cannot write what it has compiled.
         warnings.warn(
-            f"machine code cannot be kept on disk, so that every process compiles for some "
-            f"seconds: {error}. Set NUMBA_CACHE_DIR to a folder that can be written.",
+            "machine code cannot be kept on disk, so that every process compiles for some seconds: "
+            f"{error}. Set NUMBA_CACHE_DIR to a folder that can be written.",
             CompilationWarning,
             stacklevel=2,
         )
-        return numba.cfunc(signature)(function)
+        found = [numba.cfunc(signature)(function) for signature, function in signed]
+    return found[0], found[1]
