@@ -48,7 +48,7 @@ def log_density(
         code that reads it. Then priors (parameter, field), monomials (term + 1, exponent parameter
         + 1), log centres (term), log sizes from there (term, run), log loss, root of the weight
         (run), the sum of their logs, and of the discrepancy strengths (direction) and what each
-        does to the runs (run, direction), and that transposed.
+        does to the runs (direction, run).
     """
     n, n_terms, n_exponents = int(table[1]), int(table[2]), int(table[3])
     floor, heavy, n_components = int(table[4]), int(table[5]), int(table[6])
@@ -69,9 +69,7 @@ def log_density(
     at += 2 * n + 1
     strengths = table[at : at + n_components]
     at += n_components
-    by_run = table[at : at + n * n_components].reshape((n, n_components))
-    at += n * n_components
-    by_component = table[at : at + n * n_components].reshape((n_components, n))
+    effects = table[at : at + n * n_components].reshape((n_components, n))
     at_share = n_exponents + 1
     at_sigma = n_exponents + n_shares
     at_tau = at_sigma + 1 + heavy
@@ -116,9 +114,11 @@ def log_density(
         natural[n_parameters + i] = math.exp(log_share[i])
 
     # The law at the runs, discrepancy and noise.
-    log_loss, reducible, log_sum = np.empty(n), np.empty(n), np.empty(n)
-    terms = np.empty((n_terms, n))
-    curve_at_runs(floor_value, log_inner, powers, sizes, log_loss, reducible, log_sum, terms)
+    log_loss, reducible = np.empty(n), np.empty(n)
+    terms, inside, log_inside = np.empty((n_terms, n)), np.empty(n), np.empty(n)
+    curve_at_runs(
+        floor_value, log_inner, powers, sizes, log_loss, reducible, terms, inside, log_inside
+    )
     residual = np.empty(n)
     for j in range(n):
         residual[j] = observed[j] - log_loss[j]
@@ -133,7 +133,7 @@ def log_density(
         natural[at_tau] = tau
         total += density
         density, slope = shift(
-            residual, offset, strengths, by_run, by_component, sigma, tau, pull, precision, along
+            residual, offset, strengths, effects, sigma, tau, pull, precision, along
         )
         total += density
         by_log_tau += slope
@@ -155,8 +155,7 @@ def log_density(
             by_mean,
             offset,
             strengths,
-            by_run,
-            by_component,
+            effects,
             sigma,
             tau,
             pull,
@@ -168,7 +167,7 @@ def log_density(
         gradient[at_tau] = by_log_tau + by_tau
     gradient[at_sigma] = by_log_sigma
     by_log_floor += back_from_runs(
-        by_mean, powers, sizes, reducible, log_sum, terms, by_log_inner, by_power
+        by_mean, powers, sizes, reducible, terms, inside, log_inside, by_log_inner, by_power
     )
     by_log_term = np.zeros(n_terms)
     back_from_centre(log_terms, powers, by_log_inner, by_power, by_log_term)

@@ -6,16 +6,15 @@ import math
 
 import numpy as np
 
-from scaling_bayes._kernel.jit import jitted
+from scaling_bayes._kernel.jit import summing
 
 
-@jitted
+@summing
 def shift(
     residual: np.ndarray,
     offset: np.ndarray,
     strengths: np.ndarray,
-    by_run: np.ndarray,
-    by_component: np.ndarray,
+    effects: np.ndarray,
     sigma: float,
     tau: float,
     pull: np.ndarray,
@@ -34,40 +33,38 @@ def shift(
         Coordinates.
     strengths : ndarray, shape (direction,)
         How much the runs tell of each direction.
-    by_run, by_component : ndarray, shape (run, direction) and (direction, run)
-        What a unit along each direction does to the runs, laid out twice so that both sums over
-        it run along memory.
+    effects : ndarray, shape (direction, run)
+        What a unit along each direction does to the runs. The rows are orthogonal, so that what
+        has been taken out along one says nothing along the next.
     sigma, tau : float
         Scales of noise and discrepancy.
     pull, precision, along : ndarray, shape (direction,)
         Written; `along` are the weights.
     """
-    n, n_components = by_run.shape
-    pull[:] = 0.0
-    for j in range(n):
-        for c in range(n_components):
-            pull[c] += residual[j] * by_run[j, c]
+    n_components, n = effects.shape
     density, by_log_tau = 0.0, 0.0
     constant = 0.5 * math.log(2 * math.pi) + math.log(tau)
     for c in range(n_components):
-        pull[c] /= sigma * sigma
+        product = 0.0
+        for j in range(n):
+            product += residual[j] * effects[c, j]
+        pull[c] = product / (sigma * sigma)
         precision[c] = strengths[c] / (sigma * sigma) + 1.0 / (tau * tau)
         along[c] = pull[c] / precision[c] + offset[c] / math.sqrt(precision[c])
         z = along[c] / tau
         density -= 0.5 * z * z + constant + 0.5 * math.log(precision[c])
         by_log_tau += z * z - 1.0
         for j in range(n):
-            residual[j] -= along[c] * by_component[c, j]
+            residual[j] -= along[c] * effects[c, j]
     return density, by_log_tau
 
 
-@jitted
+@summing
 def back_from_shift(
     by_mean: np.ndarray,
     offset: np.ndarray,
     strengths: np.ndarray,
-    by_run: np.ndarray,
-    by_component: np.ndarray,
+    effects: np.ndarray,
     sigma: float,
     tau: float,
     pull: np.ndarray,
@@ -80,14 +77,13 @@ def back_from_shift(
     The derivatives by the offsets are written to `gradient`; `by_mean`, by each run's mean, turns
     into that by its log loss under the law. The other parameters are those of `shift`.
     """
-    n, n_components = by_run.shape
-    by_along = np.zeros(n_components)
-    for j in range(n):
-        for c in range(n_components):
-            by_along[c] += by_mean[j] * by_run[j, c]
+    n_components, n = effects.shape
     by_log_sigma, by_log_tau = 0.0, 0.0
     for c in range(n_components):
-        slope = by_along[c] - along[c] / (tau * tau)
+        by_along = 0.0
+        for j in range(n):
+            by_along += by_mean[j] * effects[c, j]
+        slope = by_along - along[c] / (tau * tau)
         root = math.sqrt(precision[c])
         gradient[c] = slope / root
         by_pull = slope / precision[c]
@@ -98,5 +94,5 @@ def back_from_shift(
         by_log_tau -= 2.0 * by_precision / (tau * tau)
         scaled = by_pull / (sigma * sigma)
         for j in range(n):
-            by_mean[j] -= scaled * by_component[c, j]
+            by_mean[j] -= scaled * effects[c, j]
     return by_log_sigma, by_log_tau

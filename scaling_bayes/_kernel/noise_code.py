@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from scaling_bayes._kernel.jit import jitted
-
-_LARGE = 1e250
+from scaling_bayes._kernel.elementary_code import log
+from scaling_bayes._kernel.jit import jitted, summing
 
 
 @jitted
@@ -25,31 +24,25 @@ def digamma(x: float) -> float:
     return shifted + math.log(x) - 0.5 / x - series
 
 
-@jitted
+@summing
 def student_t(
     residual: np.ndarray, root_weight: np.ndarray, sigma: float, nu: float, by_mean: np.ndarray
 ) -> tuple[float, float, float]:
     """Return the log likelihood but for weights, and its derivatives by log sigma and nu.
 
-    The derivative by each run's mean is written to `by_mean`. Logs of many factors are taken as
-    the log of their product.
+    The derivative by each run's mean is written to `by_mean`.
     """
     n = len(residual)
-    log_factors, product, by_inverse, by_log_sigma = 0.0, 1.0, 0.0, -float(n)
+    log_factors, by_inverse, by_log_sigma = 0.0, 0.0, -float(n)
     for j in range(n):
         root = root_weight[j] / sigma
         z = residual[j] * root
         factor = 1.0 + z * z / nu
-        if product * factor < _LARGE:
-            product *= factor
-        else:
-            log_factors += math.log(product) + math.log(factor)
-            product = 1.0
+        log_factors += log(factor)
         pulled = (nu + 1.0) / nu * z / factor
         by_mean[j] = pulled * root
         by_log_sigma += pulled * z
         by_inverse += z * z / factor
-    log_factors += math.log(product)
     half = 0.5 * (nu + 1.0)
     top = math.lgamma(half) - math.lgamma(0.5 * nu) - 0.5 * math.log(math.pi * nu)
     by_nu = 0.5 * n * (digamma(half) - digamma(0.5 * nu) - 1.0 / nu)
@@ -57,7 +50,7 @@ def student_t(
     return n * (top - math.log(sigma)) - half * log_factors, by_log_sigma, by_nu
 
 
-@jitted
+@summing
 def normal(
     residual: np.ndarray, root_weight: np.ndarray, sigma: float, by_mean: np.ndarray
 ) -> tuple[float, float]:

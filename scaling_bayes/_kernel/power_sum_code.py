@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from scaling_bayes._kernel.jit import jitted
+from scaling_bayes._kernel.elementary_code import exp, log
+from scaling_bayes._kernel.jit import jitted, summing
 from scaling_bayes._kernel.prior_code import log_prior, sampled
 
 
@@ -122,7 +123,7 @@ def terms_at_centre(
     return total
 
 
-@jitted
+@summing
 def curve_at_runs(
     floor: float,
     log_inner: np.ndarray,
@@ -130,8 +131,9 @@ def curve_at_runs(
     sizes: np.ndarray,
     log_loss: np.ndarray,
     reducible: np.ndarray,
-    log_sum: np.ndarray,
     terms: np.ndarray,
+    inside: np.ndarray,
+    log_inside: np.ndarray,
 ) -> None:
     """Write the law's log loss at each run, and what its derivative needs.
 
@@ -143,41 +145,43 @@ def curve_at_runs(
         Terms at the centre, and exponents.
     sizes : ndarray, shape (term, run)
         Logs of sizes, from the centre.
-    log_loss, reducible, log_sum : ndarray, shape (run,)
-        Written: log loss, the reducible share of the loss, and the log of the sum of terms; the
-        last only where there is an outer exponent.
+    log_loss, reducible : ndarray, shape (run,)
+        Written: log loss, and the reducible share of the loss.
     terms : ndarray, shape (term, run)
-        Written: each term's share of their sum.
+        Written: each term.
+    inside, log_inside : ndarray, shape (run,)
+        Written: their sum, and its log, the latter only where there is an outer exponent.
     """
     n_terms, n = sizes.shape
     outer = powers[n_terms]
+    inside[:] = 0.0
     for i in range(n_terms):
         e, start = powers[i], log_inner[i]
         for j in range(n):
-            terms[i, j] = math.exp(start - e * sizes[i, j])
+            terms[i, j] = exp(start - e * sizes[i, j])
+            inside[j] += terms[i, j]
+    if outer == 1.0:
+        for j in range(n):
+            reducible[j] = inside[j]
+    else:
+        for j in range(n):
+            log_inside[j] = log(inside[j])
+            reducible[j] = exp(outer * log_inside[j])
     for j in range(n):
-        inside = 0.0
-        for i in range(n_terms):
-            inside += terms[i, j]
-        above = inside
-        if outer != 1.0:
-            log_sum[j] = math.log(inside)
-            above = math.exp(outer * log_sum[j])
-        loss = floor + above
-        log_loss[j] = math.log(loss)
-        reducible[j] = above / loss
-        for i in range(n_terms):
-            terms[i, j] /= inside
+        loss = floor + reducible[j]
+        log_loss[j] = log(loss)
+        reducible[j] /= loss
 
 
-@jitted
+@summing
 def back_from_runs(
     by_log_loss: np.ndarray,
     powers: np.ndarray,
     sizes: np.ndarray,
     reducible: np.ndarray,
-    log_sum: np.ndarray,
     terms: np.ndarray,
+    inside: np.ndarray,
+    log_inside: np.ndarray,
     by_log_inner: np.ndarray,
     by_power: np.ndarray,
 ) -> float:
@@ -187,18 +191,23 @@ def back_from_runs(
     """
     n_terms, n = sizes.shape
     outer = powers[n_terms]
-    by_log_floor = 0.0
+    by_log_floor, by_outer = 0.0, 0.0
+    if outer != 1.0:
+        for j in range(n):
+            by_outer += by_log_loss[j] * reducible[j] * log_inside[j]
+    by_power[n_terms] += by_outer
     for j in range(n):
         by_log_reducible = by_log_loss[j] * reducible[j]
         by_log_floor += by_log_loss[j] - by_log_reducible
-        if outer != 1.0:
-            by_power[n_terms] += by_log_reducible * log_sum[j]
-        by_log_loss[j] = by_log_reducible * outer
+        by_log_loss[j] = by_log_reducible * outer / inside[j]
     for i in range(n_terms):
+        by_term, by_exponent = 0.0, 0.0
         for j in range(n):
-            by_term = by_log_loss[j] * terms[i, j]
-            by_log_inner[i] += by_term
-            by_power[i] -= by_term * sizes[i, j]
+            slope = by_log_loss[j] * terms[i, j]
+            by_term += slope
+            by_exponent -= slope * sizes[i, j]
+        by_log_inner[i] += by_term
+        by_power[i] += by_exponent
     return by_log_floor
 
 

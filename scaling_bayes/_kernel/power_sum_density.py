@@ -94,8 +94,7 @@ class PowerSumDensity:
             np.sum(np.log(root_weight)),
         ]
         if self.n_components:
-            by_run = data[BASIS] @ data[DIRECTIONS]
-            parts += [data[STRENGTHS], by_run, by_run.T]
+            parts += [data[STRENGTHS], (data[BASIS] @ data[DIRECTIONS]).T]
         body = np.concatenate([np.ravel(part) for part in parts])
         n_runs, n_terms = len(root_weight), len(self.law.terms)
         sizes = [n_runs, n_terms, len(self.exponents), self.law.irreducible, self.heavy]
