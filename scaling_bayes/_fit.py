@@ -87,13 +87,13 @@ class Fit:
         names = [*self.law.parameter_names, *self.noise.parameter_names]
         return names if self.discrepancy is None else [*names, *self.discrepancy.parameter_names]
 
-    @property
+    @cached_property
     def discrepancy_draws(self) -> DiscrepancyDraws | None:
         """Draws of the discrepancy, which can be asked for any sizes; None where there is none."""
         if self.discrepancy is None:
             return None
         rows = self.data_tree["constant_data"][ROWS].to_numpy()
-        sizes = self.runs.covariates(("n_params", "tokens"))
+        sizes = self.runs.covariates(self.discrepancy.covariates)
         posterior = self.data_tree["posterior"].to_dataset()
         return DiscrepancyDraws(
             self.discrepancy,
@@ -107,8 +107,8 @@ class Fit:
         return self.runs.flops_per_param_token
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return everything but the PyMC models, which are built again where they are asked for."""
-        built = ("model", "sampling_model")
+        """Return everything but what is built again where it is asked for."""
+        built = ("model", "sampling_model", "discrepancy_draws")
         return {name: value for name, value in self.__dict__.items() if name not in built}
 
     @cached_property

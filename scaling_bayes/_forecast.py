@@ -202,7 +202,7 @@ def mean_loss(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) ->
     error = discrepancy_of(source)
     if error is None:
         return by_law
-    return (by_law * np.exp(error.sample(points, rng))).assign_attrs(by_law.attrs)
+    return (by_law * np.exp(error.at(points))).assign_attrs(by_law.attrs)
 
 
 def forecast(

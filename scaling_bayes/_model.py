@@ -58,13 +58,14 @@ def model_data(
     """
     columns = runs.covariates(("loss", "weight"))
     covariates = runs.covariates(law.covariates)
-    sizes = runs.covariates(("n_params", "tokens"))
     return {
         **{log_name(name): np.log(values) for name, values in covariates.items()},
         **references(runs, law),
         "weight": columns["weight"],
         "observed_log_loss": np.log(columns["loss"]),
-        **({} if discrepancy is None else discrepancy.data(sizes)),
+        **(
+            {} if discrepancy is None else discrepancy.data(runs.covariates(discrepancy.covariates))
+        ),
     }
 
 

@@ -21,14 +21,14 @@ from scaling_bayes.units import SIZES
 if TYPE_CHECKING:
     import xarray as xr
 
-Shift = Callable[[LawDraws, "xr.Dataset", np.random.Generator], np.ndarray]
-"""How the discrepancy is drawn at points: an array of shape (point, draw)."""
+Shift = Callable[[LawDraws, "xr.Dataset"], np.ndarray]
+"""How the discrepancy is worked out at points: an array of shape (point, draw)."""
 
 BLOCK = 64
 """Points that one thread works on at a time: their draws stay in its cache."""
 
 _KNOTS = 40
-"""Points of a curve at which a discrepancy is drawn; a cubic spline joins them."""
+"""Points of a curve at which a discrepancy is worked out; a cubic spline joins them."""
 
 
 class Repeated:
@@ -94,7 +94,6 @@ def mean_losses(
     source: Source,
     points: xr.Dataset,
     *,
-    seed: int,
     shift_of: Shift,
     repeated: Repeated,
     unique_tokens: float | None = None,
@@ -107,10 +106,8 @@ def mean_losses(
         Whose draws.
     points : Dataset
         ``n_params``, ``tokens`` and ``flops`` with dim ``point``.
-    seed : int
-        Source of the discrepancy: the same for every member of an average.
     shift_of : callable
-        How the discrepancy is drawn: `joint_shift` or `shift_along`.
+        How the discrepancy is worked out: `shift_at` or `shift_along`.
     repeated : Repeated
         What repeated tokens are worth.
     unique_tokens : float, optional
@@ -125,7 +122,6 @@ def mean_losses(
     import xarray as xr
 
     def of_law(one: LawDraws) -> xr.DataArray:
-        rng = np.random.default_rng(seed)
         n_params, tokens = (points[name].to_numpy()[:, None] for name in ("n_params", "tokens"))
         if unique_tokens is None:
             loss = _law_losses(one, n_params, tokens)
@@ -137,7 +133,7 @@ def mean_losses(
                 worth = repeated.worth(one, n_params[again], tokens[again], unique_tokens)
                 loss[again] = np.minimum(loss[again], _law_losses(one, *worth))
         if discrepancy_of(one) is not None:
-            loss *= np.exp(shift_of(one, points, rng))
+            loss *= np.exp(shift_of(one, points))
         shape = [one.draws.sizes[dim] for dim in ("chain", "draw")]
         return xr.DataArray(loss.reshape(-1, *shape), dims=("point", "chain", "draw"))
 
@@ -185,21 +181,21 @@ def n_draws(source: LawDraws) -> int:
     return int(np.prod([source.draws.sizes[dim] for dim in ("chain", "draw")]))
 
 
-def joint_shift(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) -> np.ndarray:
-    """Return draws of the discrepancy, joint over all points, of shape (point, draw)."""
+def shift_at(source: LawDraws, points: xr.Dataset) -> np.ndarray:
+    """Return draws of the discrepancy at points, of shape (point, draw)."""
     draws = discrepancy_of(source)
     assert draws is not None
-    shift = draws.sample(points, rng).transpose("point", "chain", "draw").to_numpy()
-    return shift.reshape(len(shift), -1)
+    shift = draws.at(points).transpose("point", "chain", "draw").to_numpy()
+    return np.asarray(shift.reshape(len(shift), -1))
 
 
-def shift_along(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) -> np.ndarray:
+def shift_along(source: LawDraws, points: xr.Dataset) -> np.ndarray:
     """Return draws of the discrepancy along a curve of points in order of N: smooth in log N."""
     log_n = np.log(points["n_params"].to_numpy())
     if len(log_n) <= _KNOTS:
-        return joint_shift(source, points, rng)
+        return shift_at(source, points)
     evenly = np.linspace(log_n[0], log_n[-1], _KNOTS)
     knots = np.unique(np.searchsorted(log_n, evenly).clip(0, len(log_n) - 1))
-    at_knots = joint_shift(source, points.isel(point=knots), rng)
+    at_knots = shift_at(source, points.isel(point=knots))
     along: np.ndarray = CubicSpline(log_n[knots], at_knots)(log_n)
     return along

@@ -14,9 +14,9 @@ from scaling_bayes._decision._limits import Limits
 from scaling_bayes._decision._losses import (
     Repeated,
     Shift,
-    joint_shift,
     mean_losses,
     shift_along,
+    shift_at,
 )
 from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._draws import LawDraws, point_dataset
@@ -280,7 +280,6 @@ class Problem:
         return mean_losses(
             self.source,
             points,
-            seed=self.seed,
             shift_of=shift_of,
             unique_tokens=self.limits.unique_tokens,  # type: ignore[arg-type]
             repeated=self.repeated,
@@ -296,7 +295,7 @@ class Problem:
         """
         import xarray as xr
 
-        losses = self.losses(xr.concat(places, "point"), joint_shift)
+        losses = self.losses(xr.concat(places, "point"), shift_at)
         expected: np.ndarray = losses.mean(SAMPLE_DIMS).to_numpy()
         return expected
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._decision._losses import joint_shift
+from scaling_bayes._decision._losses import shift_at
 from scaling_bayes._decision._problem import Options, Problem
 from scaling_bayes._draws import point_dataset
 from scaling_bayes.errors import InputError
@@ -124,7 +124,7 @@ class AllocationRange:
         n = np.append(along, n)
         d = np.append(self.problem.tokens(along, self.budget), d)
         points = point_dataset({"n_params": n, "tokens": d, "flops": self.problem.k * n * d})
-        losses = self.problem.losses(points, joint_shift).to_numpy().reshape(len(n), -1)
+        losses = self.problem.losses(points, shift_at).to_numpy().reshape(len(n), -1)
         below = losses[len(along) :] - losses[: len(along)].min(axis=0) < self.epsilon
         probability: np.ndarray = below.mean(axis=1).reshape(len(n_params), len(shares))
         return probability

@@ -11,7 +11,7 @@ import numpy as np
 from scaling_bayes._decision import rules
 from scaling_bayes._decision._choice import Choice
 from scaling_bayes._decision._decide import decision_on
-from scaling_bayes._decision._losses import joint_shift
+from scaling_bayes._decision._losses import shift_at
 from scaling_bayes._decision._problem import Problem
 from scaling_bayes._decision._stop import Stop, best_budget, crossing, ratio_of
 from scaling_bayes._draws import point_dataset
@@ -256,7 +256,7 @@ def choices_for(problem: Problem, budgets: np.ndarray) -> tuple[Choice, ...]:
 def losses_of(problem: Problem, choices: tuple[Choice, ...]) -> xr.DataArray:
     """Return draws of the mean curve of choices, joint over them, with dims budget, chain, draw."""
     sizes = {name: [getattr(each, name) for each in choices] for name in SIZES}
-    return problem.losses(point_dataset(sizes), joint_shift).rename(point="budget")
+    return problem.losses(point_dataset(sizes), shift_at).rename(point="budget")
 
 
 def _gains(losses: xr.DataArray) -> xr.DataArray:

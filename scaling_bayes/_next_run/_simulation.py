@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._decision import Decision, rules
-from scaling_bayes._decision._losses import joint_shift
+from scaling_bayes._decision._losses import shift_at
 from scaling_bayes._decision._problem import Problem
 from scaling_bayes._mixture import Mixture
 from scaling_bayes._next_run._candidates import WEIGHT, points_of_candidates
@@ -251,7 +251,7 @@ def check_expected_loss(decision: Decision) -> None:
 
 def expected_losses(problem: Problem, options: xr.Dataset) -> np.ndarray:
     """Return the expected loss of options, of shape (option,)."""
-    losses = problem.losses(options, joint_shift).to_numpy()
+    losses = problem.losses(options, shift_at).to_numpy()
     expected: np.ndarray = losses.reshape(len(losses), -1).mean(axis=1)
     return expected
 
@@ -272,7 +272,7 @@ def _jointly(problem: Problem, parts: list[xr.Dataset]) -> list[np.ndarray]:
     import xarray as xr
 
     points = xr.concat([part[list(SIZES)] for part in parts], dim="point")
-    losses = problem.losses(points, joint_shift).to_numpy().reshape(points.sizes["point"], -1)
+    losses = problem.losses(points, shift_at).to_numpy().reshape(points.sizes["point"], -1)
     return np.split(losses, np.cumsum([part.sizes["point"] for part in parts[:-1]]))
 
 

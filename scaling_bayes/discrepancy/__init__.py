@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from scaling_bayes.discrepancy._base import (
     BASIS,
@@ -14,9 +15,26 @@ from scaling_bayes.discrepancy._base import (
     Discrepancy,
     DiscrepancyDraws,
 )
-from scaling_bayes.discrepancy._smooth import Smooth
+from scaling_bayes.discrepancy._smooth import Smooth, SmoothInOneSize
+from scaling_bayes.units import SIZES
 
-REGISTRY: dict[str, Callable[..., Discrepancy]] = {"smooth": Smooth}
+REGISTRY: dict[str, Callable[..., Discrepancy]] = {
+    "smooth": Smooth,
+    "smooth-n": partial(SmoothInOneSize, "n_params"),
+    "smooth-d": partial(SmoothInOneSize, "tokens"),
+    "smooth-c": partial(SmoothInOneSize, "flops"),
+}
+
+
+def suited_to(covariates: Sequence[str]) -> Discrepancy:
+    """Return the discrepancy for a law that reads these columns of the runs.
+
+    It is a function of compute and tokens per parameter, and of one size where the law reads but
+    one.
+    """
+    sizes = [name for name in covariates if name in SIZES]
+    return SmoothInOneSize(sizes[0]) if len(sizes) == 1 else Smooth()
+
 
 __all__ = [
     "BASIS",
@@ -29,4 +47,6 @@ __all__ = [
     "Discrepancy",
     "DiscrepancyDraws",
     "Smooth",
+    "SmoothInOneSize",
+    "suited_to",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from scaling_bayes.errors import InputError
 from scaling_bayes.parameters import Declared
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ ROWS = "discrepancy_row"
 """Name of the runs that are the landmarks."""
 WEIGHT = "discrepancy_weight"
 """Name of the weight of each component, on log loss."""
+
+Shift = Callable[["xr.Dataset"], "xr.DataArray"]
+"""Shift of log loss at points, for each draw."""
+
+_SEED = 0
 
 DATA_DIMS = {
     BASIS: ("run", "component"),
@@ -48,6 +55,8 @@ class Discrepancy(Declared, ABC):
     """
 
     n_components: int
+    covariates: tuple[str, ...] = ("n_params", "tokens")
+    """The columns of the runs that it is a function of."""
 
     @abstractmethod
     def data(self, sizes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -56,7 +65,7 @@ class Discrepancy(Declared, ABC):
         Parameters
         ----------
         sizes : mapping of str to ndarray, shape (run,)
-            ``n_params`` and ``tokens`` of the runs.
+            Sizes of the runs, by covariate.
 
         Returns
         -------
@@ -94,25 +103,25 @@ class Discrepancy(Declared, ABC):
         return self.create(p, data)
 
     @abstractmethod
-    def sample(
-        self,
-        draws: xr.Dataset,
-        landmarks: Mapping[str, np.ndarray],
-        points: xr.Dataset,
-        rng: np.random.Generator,
-    ) -> xr.DataArray:
-        """Return draws of the shift of log loss, with dims chain, draw and that of the points.
+    def functions(
+        self, draws: xr.Dataset, landmarks: Mapping[str, np.ndarray], rng: np.random.Generator
+    ) -> Shift:
+        """Return, for each draw, the shift of log loss as a function of sizes.
 
         Parameters
         ----------
         draws : Dataset
             Parameters of the discrepancy and `WEIGHT`, with dims chain and draw.
         landmarks : mapping of str to ndarray, shape (landmark,)
-            ``n_params`` and ``tokens`` of the landmarks.
-        points : Dataset
-            Sizes ``n_params`` and ``tokens``, with one dim.
+            Sizes of the landmarks, by covariate.
         rng : numpy.random.Generator
             Source of what the runs do not determine.
+
+        Returns
+        -------
+        callable
+            From a data set with the covariates along one dim to the shift, with dims chain, draw
+            and that of the points. The same points always get the same values.
         """
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,7 +137,10 @@ class Discrepancy(Declared, ABC):
 
 @dataclass(frozen=True, eq=False)
 class DiscrepancyDraws:
-    """A discrepancy as a fit has learned it.
+    """A discrepancy as a fit has learned it: one function of sizes for each draw.
+
+    What the runs do not determine of it is drawn once, so that all that is asked of a fit, such
+    as forecasts, allocations and decisions, is asked of the same functions.
 
     Attributes
     ----------
@@ -137,13 +149,33 @@ class DiscrepancyDraws:
     draws : Dataset
         Its parameters and `WEIGHT`, with dims chain and draw.
     landmarks : mapping of str to ndarray, shape (landmark,)
-        ``n_params`` and ``tokens`` of the runs that the weights belong to.
+        Sizes of the runs that the weights belong to, by covariate.
     """
 
     discrepancy: Discrepancy
     draws: xr.Dataset
     landmarks: Mapping[str, np.ndarray]
 
-    def sample(self, points: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
-        """Return draws of the shift of log loss at points; see `Discrepancy.sample`."""
-        return self.discrepancy.sample(self.draws, self.landmarks, points, rng)
+    @cached_property
+    def _functions(self) -> Shift:
+        import numpy as np
+
+        rng = np.random.default_rng(_SEED)
+        return self.discrepancy.functions(self.draws, self.landmarks, rng)
+
+    def at(self, points: xr.Dataset) -> xr.DataArray:
+        """Return draws of the shift of log loss at points; see `Discrepancy.functions`.
+
+        Raises
+        ------
+        InputError
+            If the points lack a covariate of the discrepancy.
+        """
+        missing = [name for name in self.discrepancy.covariates if name not in points]
+        if missing:
+            raise InputError(
+                f"the discrepancy needs {' and '.join(self.discrepancy.covariates)} of every "
+                f"point; the points have no {' and no '.join(missing)}. Give two of n_params, "
+                "tokens and flops."
+            )
+        return self._functions(points)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -13,6 +14,7 @@ Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 _LEFT_OVER = 40
 _NEGLIGIBLE = 1e-6
+"""Variance left over, below which a place adds nothing but rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Components:
     kernel: Kernel
     landmarks: np.ndarray
 
-    @property
+    @cached_property
     def root(self) -> np.ndarray:
         """The lower triangular Cholesky factor of k(z, z)."""
         factor: np.ndarray = np.linalg.cholesky(self.kernel(self.landmarks, self.landmarks))
@@ -47,6 +49,21 @@ class Components:
         ).T
         return values
 
+    def extended(self, places: np.ndarray, *, at_most: int, left_over: float) -> Components:
+        """Return these components and more, until little is left over at any of some places.
+
+        Parameters
+        ----------
+        places : ndarray, shape (place, coordinate)
+            Places that may become landmarks too.
+        at_most : int
+            Components to add at most.
+        left_over : float
+            The variance that counts as little.
+        """
+        rows, _ = _pivots(places, self.kernel, self.at(places), at_most, left_over)
+        return Components(self.kernel, np.concatenate([self.landmarks, places[rows]]))
+
     def rest(self, places: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
         """Return draws of what the components leave over at places, of shape (draw, place).
 
@@ -54,7 +71,7 @@ class Components:
         in the little that these leave over in turn.
         """
         explained = self.at(places)
-        _, values = _pivots(places, self.kernel, explained, _LEFT_OVER)
+        _, values = _pivots(places, self.kernel, explained, _LEFT_OVER, _NEGLIGIBLE)
         smooth = values[:, explained.shape[1] :]
         spread = np.sqrt(np.clip(1 - np.sum(values**2, axis=1), 0, None))
         draws: np.ndarray = rng.standard_normal((n_draws, smooth.shape[1])) @ smooth.T
@@ -64,12 +81,12 @@ class Components:
 
 def leading_rows(places: np.ndarray, kernel: Kernel, at_most: int) -> np.ndarray:
     """Return the rows of places, of shape (place, coordinate), that serve best as landmarks."""
-    rows, _ = _pivots(places, kernel, np.empty((len(places), 0)), at_most)
+    rows, _ = _pivots(places, kernel, np.empty((len(places), 0)), at_most, _NEGLIGIBLE)
     return np.array(rows, dtype=int)
 
 
 def _pivots(
-    places: np.ndarray, kernel: Kernel, values: np.ndarray, at_most: int
+    places: np.ndarray, kernel: Kernel, values: np.ndarray, at_most: int, negligible: float
 ) -> tuple[list[int], np.ndarray]:
     """Go on with a Cholesky factor of the kernel, each time at the most uncertain place.
 
@@ -83,6 +100,8 @@ def _pivots(
         The factor so far.
     at_most : int
         Columns to add at most.
+    negligible : float
+        Variance left over everywhere, at which it is done.
 
     Returns
     -------
@@ -93,7 +112,7 @@ def _pivots(
     """
     variance = 1 - np.sum(values**2, axis=1)
     chosen: list[int] = []
-    while len(chosen) < at_most and variance.max() > _NEGLIGIBLE:
+    while len(chosen) < at_most and variance.max() > negligible:
         pivot = int(np.argmax(variance))
         column = kernel(places, places[[pivot]])[:, 0] - values @ values[pivot]
         values = np.column_stack([values, column / np.sqrt(variance[pivot])])

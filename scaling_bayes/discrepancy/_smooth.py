@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import log, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,12 @@ from scaling_bayes.priors import Prior
 if TYPE_CHECKING:
     import xarray as xr
 
-_SIZES = ("n_params", "tokens")
+_BEYOND = ((0.5, 2.0), (1.5, 1.5))
+"""How far below and above its landmarks, in lengths of a coordinate, a function is drawn once."""
+_STEPS = 40
+_LEFT_OVER = 1e-2
+_MOST_FUNCTIONS = 250
+_SEED_FAR = 1
 
 
 class Smooth(Discrepancy):
@@ -50,12 +56,12 @@ class Smooth(Discrepancy):
         ),
     )
     n_components = 20
-    lengths = (log(100.0), log(50.0))
+    lengths: tuple[float, ...] = (log(100.0), log(50.0))
     """Correlation lengths in log C and in log(D / N)."""
 
     def data(self, sizes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what a model of runs reads; see `Discrepancy.data`."""
-        places = self._places(sizes)
+        places = self.places(sizes)
         # Half of the runs at most: the others tell the noise from the discrepancy.
         at_most = min(self.n_components, len(places) // 2)
         rows = leading_rows(places, _matern52, at_most)
@@ -98,43 +104,110 @@ class Smooth(Discrepancy):
         pm.Potential("discrepancy_prior", (log_prior - pt.log(precision) / 2).sum())
         return basis @ weight
 
-    def sample(
-        self,
-        draws: xr.Dataset,
-        landmarks: Mapping[str, np.ndarray],
-        points: xr.Dataset,
-        rng: np.random.Generator,
-    ) -> xr.DataArray:
-        """Return draws of the shift of log loss; see `Discrepancy.sample`."""
-        import xarray as xr
-
-        missing = [name for name in _SIZES if name not in points]
-        if missing:
-            raise InputError(
-                f"the discrepancy needs n_params and tokens of every point; the points have no "
-                f"{' and no '.join(missing)}. Give two of n_params, tokens and flops."
-            )
-        places = self._places({name: points[name].to_numpy() for name in _SIZES})
-        (point,) = points[_SIZES[0]].dims
-        components = Components(_matern52, self._places(landmarks))
-        values = components.at(places)
+    def functions(
+        self, draws: xr.Dataset, landmarks: Mapping[str, np.ndarray], rng: np.random.Generator
+    ) -> SmoothFunctions:
+        """Return, for each draw, the shift as a function; see `Discrepancy.functions`."""
+        known = Components(_matern52, self.places(landmarks))
+        ends = zip(known.landmarks.min(axis=0), known.landmarks.max(axis=0), _BEYOND, strict=False)
+        axes = [np.linspace(low - less, high + more, _STEPS) for low, high, (less, more) in ends]
+        around = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, len(axes))
+        every = known.extended(around, at_most=_MOST_FUNCTIONS, left_over=_LEFT_OVER)
         tau = draws["tau"].transpose("chain", "draw")
-        weight = draws[WEIGHT].transpose("chain", "draw", "component").to_numpy()
-        rest = components.rest(places, tau.size, rng).reshape(*tau.shape, -1)
-        return xr.DataArray(
-            weight[..., : values.shape[1]] @ values.T + tau.to_numpy()[..., None] * rest,
-            dims=("chain", "draw", point),
-            coords=tau.coords,
+        weights = draws[WEIGHT].transpose("chain", "draw", "component").to_numpy()
+        n_known = len(known.landmarks)
+        drawn = rng.standard_normal((*tau.shape, len(every.landmarks) - n_known))
+        drawn *= tau.to_numpy()[..., None]
+        return SmoothFunctions(
+            self, every, tau, np.concatenate([weights[..., :n_known], drawn], axis=-1)
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return name, class, priors, number of components and lengths; see `Discrepancy`."""
         return super().to_dict() | {"lengths": [float(length) for length in self.lengths]}
 
-    def _places(self, sizes: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return log C and log(D / N) in correlation lengths, of shape (run, 2)."""
-        log_n, log_d = (np.log(np.asarray(sizes[name], dtype=float)) for name in _SIZES)
+    def places(self, sizes: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return log C and log(D / N) in correlation lengths, of shape (place, 2)."""
+        log_n, log_d = (np.log(np.asarray(sizes[name], dtype=float)) for name in self.covariates)
         return np.column_stack([log_n + log_d, log_d - log_n]) / self.lengths
+
+
+class SmoothInOneSize(Smooth):
+    """log L = log L(X) + delta, with delta a Gaussian process in log X, for laws of one size X.
+
+    It is as `Smooth`, with a length of two decades in compute, or of one decade in N or in D,
+    which is as much where both grow with the root of compute.
+
+    Parameters
+    ----------
+    covariate : {"n_params", "tokens", "flops"}
+        The size X.
+    priors : mapping, optional
+        As in `Discrepancy`.
+    """
+
+    def __init__(self, covariate: str, *, priors: Mapping[str, object] | None = None) -> None:
+        if covariate not in _ONE_SIZE:
+            raise InputError(
+                f"a discrepancy cannot be in {covariate!r}; it can be in {', '.join(_ONE_SIZE)}."
+            )
+        letter, length = _ONE_SIZE[covariate]
+        self.name = f"smooth-{letter}"
+        self.covariates = (covariate,)
+        self.lengths = (length,)
+        super().__init__(priors=priors)
+
+    def places(self, sizes: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return log X in correlation lengths, of shape (place, 1)."""
+        (covariate,) = self.covariates
+        log_size = np.log(np.asarray(sizes[covariate], dtype=float))
+        return log_size[:, None] / self.lengths
+
+
+_ONE_SIZE = {"n_params": ("n", log(10.0)), "tokens": ("d", log(10.0)), "flops": ("c", log(100.0))}
+"""Letter and correlation length of the log of each size."""
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothFunctions:
+    """A function of sizes for each draw, by its weights.
+
+    Around the landmarks, as far as compute grows ten-thousandfold, the functions are drawn once.
+    What is asked farther away is drawn jointly for all points of a question, and alike for the
+    same points.
+
+    Attributes
+    ----------
+    discrepancy : Smooth
+        Where in the components' coordinates a point lies.
+    components : Components
+        What is weighed.
+    tau : DataArray
+        Scale of the discrepancy, with dims chain and draw.
+    weights : ndarray, shape (chain, draw, component)
+        Weights on log loss.
+    """
+
+    discrepancy: Smooth
+    components: Components
+    tau: xr.DataArray
+    weights: np.ndarray
+
+    def __call__(self, points: xr.Dataset) -> xr.DataArray:
+        """Return the shift of log loss at points; see `Discrepancy.functions`."""
+        import xarray as xr
+
+        covariates = self.discrepancy.covariates
+        (point,) = points[covariates[0]].dims
+        places = self.discrepancy.places({name: points[name].to_numpy() for name in covariates})
+        values = self.components.at(places)
+        shift = self.weights @ values.T
+        far = np.sum(values**2, axis=1) < 1 - 2 * _LEFT_OVER
+        if far.any():
+            rng = np.random.default_rng(_SEED_FAR)
+            rest = self.components.rest(places[far], self.tau.size, rng)
+            shift[..., far] += self.tau.to_numpy()[..., None] * rest.reshape(*self.tau.shape, -1)
+        return xr.DataArray(shift, dims=("chain", "draw", point), coords=self.tau.coords)
 
 
 def _matern52(a: np.ndarray, b: np.ndarray) -> np.ndarray:
