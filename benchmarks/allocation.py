@@ -94,7 +94,7 @@ def main() -> None:
     n_budgets, sample = (20, 20) if options.quick else (1000, 500)
     runs = chinchilla_runs(options.data)
     settings = sb.SamplerSettings(progressbar=False)
-    fit = sb.fit(runs, sb.laws.Chinchilla(), settings=settings, seed=1)
+    fit = sb.fit(runs, sb.laws.Chinchilla(), settings=settings, seed=1, discrepancy=None)
     numerical = sb.Fit(NoClosedForm(), fit.noise, fit.runs, fit.data_tree)
     flops = np.geomspace(1e19, 1e26, n_budgets)
     rows = [*steps(fit, flops), loop(fit, flops, sample=sample), *steps(numerical, flops)[:1]]

@@ -38,7 +38,7 @@ def main() -> None:
     n_points = 100 if options.quick else 10_000
     runs = chinchilla_runs(options.data)
     law, settings = sb.laws.Chinchilla(), sb.SamplerSettings(progressbar=False)
-    fit = sb.fit(runs, law, settings=settings, seed=1)
+    fit = sb.fit(runs, law, settings=settings, seed=1, discrepancy=None)
     smooth = sb.fit(runs, law, discrepancy=sb.discrepancy.Smooth(), settings=settings, seed=1)
     tasks: dict[str, Callable[[], object]] = {
         "expected loss": lambda: sb.decide(fit, flops=BUDGET, n_candidates=n_points),

@@ -47,7 +47,7 @@ def main() -> None:
     short = sb.SamplerSettings(draws=500, progressbar=False)
     habit = f"Huber + {n_resamples} bootstraps"
     forecasters: dict[str, sb.Forecaster] = {
-        "law alone, 4 x 1000 draws": sb.Fitter(law, settings=usual),
+        "law alone, 4 x 1000 draws": sb.Fitter(law, settings=usual, discrepancy=None),
         "with discrepancy, 4 x 1000 draws": sb.Fitter(law, discrepancy=smooth, settings=usual),
         "with discrepancy, 4 x 500 draws": sb.Fitter(law, discrepancy=smooth, settings=short),
         habit: sb.baselines.HuberBootstrap(n_resamples=n_resamples),

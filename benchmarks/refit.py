@@ -73,7 +73,9 @@ def main() -> None:
     sizes = runs.covariates(("n_params", "tokens", "loss"))
     columns = [np.log(sizes[name]) for name in ("n_params", "tokens", "loss")]
     best = minimize(huber, START, tuple(columns), "L-BFGS-B", jac=True, options=CONVERGED).x
-    fitter = sb.Fitter(sb.laws.Chinchilla(), settings=sb.SamplerSettings(progressbar=False))
+    fitter = sb.Fitter(
+        sb.laws.Chinchilla(), settings=sb.SamplerSettings(progressbar=False), discrepancy=None
+    )
 
     refit = f"refit, {fitter.settings.chains} x {fitter.settings.draws} draws"
     converged, default = f"{n_fits} bootstraps", f"{n_fits} bootstraps, SciPy's tolerance"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,9 +21,9 @@ from scaling_bayes._sampling import (
     prepare,
     sample_checked,
 )
-from scaling_bayes.discrepancy import Discrepancy
+from scaling_bayes.discrepancy import Discrepancy, suited_to
 from scaling_bayes.errors import InputError
-from scaling_bayes.laws import Law
+from scaling_bayes.laws import Coupled, Law
 from scaling_bayes.noise import Noise, StudentT
 from scaling_bayes.runs import Runs
 
@@ -36,13 +36,15 @@ class Fitter:
 
     Parameters
     ----------
-    law : Law
-        The law, with its priors.
+    law : Law, optional
+        The law, with its priors; `laws.Coupled` by default.
     noise : Noise, optional
         How log loss scatters around the law; `StudentT` by default.
-    discrepancy : Discrepancy, optional
-        How the mean of runs may differ from the law; none by default, which takes the law for
-        the truth.
+    discrepancy : Discrepancy or "smooth" or None
+        How the mean of runs may differ from the law. By default it is smooth, as
+        `discrepancy.suited_to` has it for the sizes that the law reads. None takes the law for
+        the truth: for questions about its parameters, and not for forecasts, whose intervals then
+        are far too narrow beyond the runs.
     coordinates : {"centred", "natural"}, optional
         What the sampler moves in; centred where the law allows it.
     sampler : {"nutpie", "pymc", "numpyro"}
@@ -60,24 +62,28 @@ class Fitter:
 
     def __init__(
         self,
-        law: Law,
+        law: Law | None = None,
         *,
         noise: Noise | None = None,
-        discrepancy: Discrepancy | None = None,
+        discrepancy: Discrepancy | Literal["smooth"] | None = "smooth",
         coordinates: CoordinateName | None = None,
         sampler: SamplerName = "nutpie",
         settings: SamplerSettings | None = None,
         on_failure: OnFailure = "raise",
     ) -> None:
+        law = Coupled() if law is None else law
         if not isinstance(law, Law):
             hint = " Write it with parentheses." if isinstance(law, type) else ""
             raise InputError(
                 f"law is {law!r}, which is no law; give one such as sb.laws.Chinchilla().{hint}"
             )
+        if discrepancy == "smooth":
+            discrepancy = suited_to(law.covariates)
         if discrepancy is not None and not isinstance(discrepancy, Discrepancy):
             raise InputError(
-                f"discrepancy is {discrepancy!r}, which is no model of discrepancy; give one such "
-                "as sb.discrepancy.Smooth(), with parentheses, or None."
+                f"discrepancy is {discrepancy!r}, which is no model of discrepancy; leave it out, "
+                "give one such as sb.discrepancy.Smooth(), with parentheses, or None for the law "
+                "alone."
             )
         self.law = law
         self.noise = StudentT() if noise is None else noise
@@ -189,10 +195,10 @@ class Fitter:
 
 def fit(
     runs: Runs,
-    law: Law,
+    law: Law | None = None,
     *,
     noise: Noise | None = None,
-    discrepancy: Discrepancy | None = None,
+    discrepancy: Discrepancy | Literal["smooth"] | None = "smooth",
     coordinates: CoordinateName | None = None,
     sampler: SamplerName = "nutpie",
     settings: SamplerSettings | None = None,
@@ -205,8 +211,8 @@ def fit(
     ----------
     runs : Runs
         The training runs.
-    law : Law
-        The law, with its priors.
+    law : Law, optional
+        The law, with its priors; `laws.Coupled` by default.
     noise, discrepancy, coordinates, sampler, settings, on_failure
         As in `Fitter`.
     seed : int or Generator, optional

@@ -40,14 +40,14 @@ def methods() -> dict[Kind, dict[str, sb.Forecaster]]:
     }
     return {
         "joint": {
-            REFERENCE: sb.Fitter(chinchilla, settings=QUIET),
+            REFERENCE: sb.Fitter(chinchilla, settings=QUIET, discrepancy=None),
             CHOSEN: sb.Fitter(chinchilla, discrepancy=smooth, settings=QUIET),
             "Huber + bootstrap": sb.baselines.HuberBootstrap(),
             **alike,
             "simple-scaling-laws": SimpleScalingLaws(),
         },
         "curve": {
-            REFERENCE: sb.Fitter(curve, settings=QUIET),
+            REFERENCE: sb.Fitter(curve, settings=QUIET, discrepancy=None),
             CHOSEN: sb.Fitter(curve, discrepancy=smooth, settings=QUIET),
             "Huber + bootstrap": sb.baselines.HuberBootstrap(curve),
             **alike,

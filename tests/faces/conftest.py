@@ -90,7 +90,7 @@ def sweep() -> sb.Runs:
 def fit(sweep: sb.Runs) -> sb.Fit:
     """Return the one fit that is sampled."""
     settings = sb.SamplerSettings(draws=500, chains=4, progressbar=False)
-    return sb.fit(sweep, sb.laws.Chinchilla(), settings=settings, seed=1)
+    return sb.fit(sweep, sb.laws.Chinchilla(), settings=settings, seed=1, discrepancy=None)
 
 
 @pytest.fixture(scope="session")

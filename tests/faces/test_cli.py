@@ -92,7 +92,9 @@ def runs_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fitted(runs_csv: Path) -> sb.Fit:
     """Return the fit of the Python API."""
     settings = sb.SamplerSettings(progressbar=False)
-    return sb.fit(sb.read_runs(runs_csv), sb.laws.Chinchilla(), settings=settings, seed=3)
+    return sb.fit(
+        sb.read_runs(runs_csv), sb.laws.Chinchilla(), settings=settings, seed=3, discrepancy=None
+    )
 
 
 @pytest.fixture(scope="module")

@@ -113,7 +113,7 @@ def test_backtest_gives_the_scores_of_the_python_api(document, runs_csv, tmp_pat
     found = document(*words)
     runs = sb.read_runs(runs_csv)
     laws = {
-        "chinchilla": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET),
+        "chinchilla": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET, discrepancy=None),
         "least-squares": sb.baselines.LogLinearLeastSquares(),
     }
     expected = sb.backtest(runs, laws, cuts=[1e20, 1e21], progressbar=False)

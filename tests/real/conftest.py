@@ -23,9 +23,11 @@ def chinchilla_runs(real_data) -> sb.Runs:
 
 @pytest.fixture(scope="session")
 def chinchilla_fit(chinchilla_runs, settings) -> sb.Fit:
-    return sb.fit(chinchilla_runs, sb.laws.Chinchilla(), settings=settings, seed=1)
+    return sb.fit(
+        chinchilla_runs, sb.laws.Chinchilla(), settings=settings, seed=1, discrepancy=None
+    )
 
 
 @pytest.fixture(scope="session")
 def kaplan_fit(chinchilla_runs, settings) -> sb.Fit:
-    return sb.fit(chinchilla_runs, sb.laws.Kaplan(), settings=settings, seed=1)
+    return sb.fit(chinchilla_runs, sb.laws.Kaplan(), settings=settings, seed=1, discrepancy=None)

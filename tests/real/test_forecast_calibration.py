@@ -8,7 +8,7 @@ import scaling_bayes as sb
 
 QUIET = sb.SamplerSettings(progressbar=False)
 LAWS = {
-    "law alone": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET),
+    "law alone": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET, discrepancy=None),
     "with discrepancy": sb.Fitter(
         sb.laws.Chinchilla(), discrepancy=sb.discrepancy.Smooth(), settings=QUIET
     ),

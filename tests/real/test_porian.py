@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 @pytest.fixture(scope="module")
 def exponents(real_data, settings):
     """Return the posterior of a for each setting."""
-    fitter = sb.Fitter(sb.laws.Chinchilla(), settings=settings)
+    fitter = sb.Fitter(sb.laws.Chinchilla(), settings=settings, discrepancy=None)
     found = {}
     for group, published in PUBLISHED.items():
         runs = sb.read_runs(real_data("porian_isoflop.csv"), where=f"group == {group!r}")

@@ -72,6 +72,6 @@ def fitter_of() -> Callable[..., sb.Fitter]:
     def fitter(name: str, coordinates: str) -> sb.Fitter:
         law = sb.laws.REGISTRY[name]()
         settings = sb.SamplerSettings(progressbar=False)
-        return sb.Fitter(law, coordinates=coordinates, settings=settings)
+        return sb.Fitter(law, coordinates=coordinates, settings=settings, discrepancy=None)
 
     return fitter

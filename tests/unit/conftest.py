@@ -67,7 +67,7 @@ def quiet() -> sb.SamplerSettings:
 @pytest.fixture(scope="session")
 def fitter(quiet: sb.SamplerSettings) -> sb.Fitter:
     """Chinchilla's law, compiled once for every test that samples it."""
-    return sb.Fitter(sb.laws.Chinchilla(), settings=quiet)
+    return sb.Fitter(sb.laws.Chinchilla(), settings=quiet, discrepancy=None)
 
 
 @pytest.fixture(scope="session")

@@ -454,7 +454,9 @@ def test_fitters_that_do_not_suit_are_refused(fitters, message):
 
 def test_real_fitters_are_fitted_averaged_and_backtested(runs, fit, fitter):
     few = sb.SamplerSettings(draws=300, progressbar=False)
-    power = sb.Fitter(sb.laws.PowerLaw("flops"), noise=sb.noise.Normal(), settings=few)
+    power = sb.Fitter(
+        sb.laws.PowerLaw("flops"), noise=sb.noise.Normal(), settings=few, discrepancy=None
+    )
     average = sb.AverageFitter({"n-and-d": fitter, "compute": power})
     fitted = average.fit(runs, seed=1)
     xr.testing.assert_equal(fitted.members["n-and-d"].draws, fit.draws)

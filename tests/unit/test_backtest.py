@@ -250,7 +250,10 @@ def test_a_refit_of_a_law_resumes_with_the_same_numbers(runs, laws, of_fits, tmp
     last_first = {"chinchilla": laws["chinchilla"]}
     backtest(runs, last_first, cuts=[3e20], directory=tmp_path)
     fresh = sb.Fitter(
-        laws["chinchilla"].law, noise=sb.noise.Normal(), settings=laws["chinchilla"].settings
+        laws["chinchilla"].law,
+        noise=sb.noise.Normal(),
+        settings=laws["chinchilla"].settings,
+        discrepancy=None,
     )
     both = backtest(runs, laws | {"chinchilla": fresh}, cuts=[1e20, 3e20], directory=tmp_path)
     for name in ("points", "allocation"):

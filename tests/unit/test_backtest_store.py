@@ -102,14 +102,14 @@ def test_priors_and_settings_of_a_law_change_its_description():
     laws = [sb.laws.Chinchilla(), sb.laws.Chinchilla(priors=prior), sb.laws.Coupled()]
     settings = [sb.SamplerSettings(), sb.SamplerSettings(draws=10)]
     described = [
-        *(describe(sb.Fitter(law), "law") for law in laws),
-        describe(sb.Fitter(laws[0], settings=settings[1]), "law"),
-        describe(sb.Fitter(laws[0], noise=sb.noise.Normal()), "law"),
+        *(describe(sb.Fitter(law, discrepancy=None), "law") for law in laws),
+        describe(sb.Fitter(laws[0], settings=settings[1], discrepancy=None), "law"),
+        describe(sb.Fitter(laws[0], noise=sb.noise.Normal(), discrepancy=None), "law"),
         *(describe(Baseline(law), "law") for law in laws),
         describe(Baseline(laws[0], options=({"k": np.ones(2)},)), "law"),
     ]
     assert len({str(description) for description in described}) == len(described)
-    quiet = sb.Fitter(laws[0], settings=sb.SamplerSettings(progressbar=False))
+    quiet = sb.Fitter(laws[0], settings=sb.SamplerSettings(progressbar=False), discrepancy=None)
     assert describe(quiet, "law") == described[0]
 
 

@@ -18,7 +18,9 @@ from scaling_bayes.errors import InputError
 def fits(runs, fit, quiet):
     return {
         "chinchilla": fit,
-        "power-c": sb.fit(runs, sb.laws.PowerLaw("flops"), settings=quiet, seed=1),
+        "power-c": sb.fit(
+            runs, sb.laws.PowerLaw("flops"), settings=quiet, seed=1, discrepancy=None
+        ),
     }
 
 
@@ -166,7 +168,7 @@ def simulated_small(n_runs: int, seed: int) -> sb.Runs:
 
 @pytest.fixture(scope="module")
 def kaplan_fitter(quiet):
-    return sb.Fitter(sb.laws.Kaplan(), settings=quiet)
+    return sb.Fitter(sb.laws.Kaplan(), settings=quiet, discrepancy=None)
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")

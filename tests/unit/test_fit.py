@@ -180,15 +180,22 @@ def test_its_label_tells_a_law_with_discrepancy_from_the_law_alone(fit):
 
 
 def test_noise_can_be_chosen(runs, quiet):
-    fit = sb.fit(runs, sb.laws.PowerLaw("flops"), noise=sb.noise.Normal(), settings=quiet, seed=1)
+    fit = sb.fit(
+        runs,
+        sb.laws.PowerLaw("flops"),
+        noise=sb.noise.Normal(),
+        settings=quiet,
+        seed=1,
+        discrepancy=None,
+    )
     assert list(fit.noise_draws.data_vars) == ["sigma"]
 
 
 def test_too_few_runs_are_refused_before_sampling(simulate):
     with pytest.raises(IdentifiabilityError, match="holds 4 runs, and chinchilla has 5"):
-        sb.fit(simulate(4), sb.laws.Chinchilla())
+        sb.fit(simulate(4), sb.laws.Chinchilla(), discrepancy=None)
 
 
 def test_coordinates_are_checked_when_a_fitter_is_made():
     with pytest.raises(InputError, match="'polar' are unknown"):
-        sb.Fitter(sb.laws.Chinchilla(), coordinates="polar")
+        sb.Fitter(sb.laws.Chinchilla(), coordinates="polar", discrepancy=None)

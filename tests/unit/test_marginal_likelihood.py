@@ -28,7 +28,14 @@ def runs():
 @pytest.fixture(scope="module")
 def fit(runs, quiet):
     law = sb.laws.PurePowerLaw("flops")
-    return sb.fit(runs, law, noise=sb.noise.Normal(priors={"sigma": SIGMA}), settings=quiet, seed=1)
+    return sb.fit(
+        runs,
+        law,
+        noise=sb.noise.Normal(priors={"sigma": SIGMA}),
+        settings=quiet,
+        seed=1,
+        discrepancy=None,
+    )
 
 
 @pytest.fixture(scope="module")

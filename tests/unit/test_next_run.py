@@ -196,7 +196,14 @@ def test_an_average_of_one_posterior_with_itself_values_runs_alike(fit, fitter, 
 
 
 def test_draws_of_an_average_keep_their_own_noise(fit, runs, quiet):
-    normal = sb.fit(runs, sb.laws.Chinchilla(), noise=sb.noise.Normal(), settings=quiet, seed=2)
+    normal = sb.fit(
+        runs,
+        sb.laws.Chinchilla(),
+        noise=sb.noise.Normal(),
+        settings=quiet,
+        seed=2,
+        discrepancy=None,
+    )
     both = sb.average({"a": fit, "b": normal}, weights={"a": 0.5, "b": 0.5})
     decision = sb.decide(both, flops=1e22)
     table = pd.DataFrame({"n_params": [1e9], "tokens": [1e10], "weight": 1.0, "cost": 1.0})
@@ -234,7 +241,9 @@ def test_a_noise_without_a_formula_has_the_density_that_it_observes_with():
 
 
 def test_a_decision_with_a_noise_of_ones_own_is_taken(runs, quiet, candidates):
-    fit = sb.fit(runs, sb.laws.Chinchilla(), noise=Shifted(), settings=quiet, seed=1)
+    fit = sb.fit(
+        runs, sb.laws.Chinchilla(), noise=Shifted(), settings=quiet, seed=1, discrepancy=None
+    )
     table = sb.next_run(sb.decide(fit, flops=1e22), candidates[3:4], n_outcomes=16).to_frame()
     assert table["evsi"].iloc[0] > 0
 

@@ -29,7 +29,7 @@ class LogLaw(sb.Law):
 
 @pytest.fixture(scope="module")
 def own_fit(runs: sb.Runs, quiet: sb.SamplerSettings) -> sb.Fit:
-    return sb.fit(runs, LogLaw(), settings=quiet, seed=1)
+    return sb.fit(runs, LogLaw(), settings=quiet, seed=1, discrepancy=None)
 
 
 def test_it_is_fitted_in_natural_coordinates(own_fit):
@@ -85,5 +85,5 @@ def test_the_example_in_the_documentation_of_a_law_runs(runs, quiet):
     source = (sb.Law.__doc__ or "").split("::")[1].split("Attributes")[0]
     namespace = {"sb": sb, "np": np}
     exec("if True:" + source, namespace)
-    fit = sb.fit(runs, namespace["LogLaw"](), settings=quiet, seed=1)
+    fit = sb.fit(runs, namespace["LogLaw"](), settings=quiet, seed=1, discrepancy=None)
     assert fit.diagnostics.converged

@@ -145,7 +145,7 @@ def test_a_seed_repeats_every_draw_and_another_does_not(fitter, fit, runs):
 def test_a_refit_gives_what_a_fresh_fit_gives(fitter, quiet, simulate):
     """The data are exchanged in the compiled model, whatever was fitted before."""
     others = simulate(25, seed=5)
-    fresh = sb.fit(others, sb.laws.Chinchilla(), settings=quiet, seed=3)
+    fresh = sb.fit(others, sb.laws.Chinchilla(), settings=quiet, seed=3, discrepancy=None)
     assert fitter.fit(others, seed=3).draws.equals(fresh.draws)
 
 
@@ -184,7 +184,7 @@ def test_a_seed_repeats_in_another_process_with_a_cold_or_a_warm_cache(tmp_path:
 @pytest.mark.parametrize("sampler", sorted(set(SAMPLERS) - {"nutpie"}))
 def test_all_samplers_have_the_same_posterior_means(sampler, runs, fit):
     settings = replace(SETTINGS, draws=1000, tune=1000, chains=2)
-    other = sb.fit(runs, fit.law, sampler=sampler, settings=settings, seed=4)
+    other = sb.fit(runs, fit.law, sampler=sampler, settings=settings, seed=4, discrepancy=None)
     for name in (*fit.law.parameter_names, *fit.noise.parameter_names):
         means, errors = zip(
             *(monte_carlo(np.log(one.data_tree["posterior"][name])) for one in (fit, other)),
@@ -206,7 +206,7 @@ def monte_carlo(values: xr.DataArray) -> tuple[float, float]:
 )
 def test_what_is_no_law_is_refused(runs, law, message):
     with pytest.raises(InputError, match=message):
-        sb.fit(runs, law)
+        sb.fit(runs, law, discrepancy=None)
 
 
 def test_what_are_no_runs_is_refused(fitter, runs):
