@@ -58,6 +58,10 @@ class Watch:
             self._first = (self._clock(), share)
         self._detail, self._share = detail, share
 
+    def count(self, done: int, total: int, of: str) -> None:
+        """Say how many of some things are done."""
+        self.tell(f"{done} of {total} {of}", done / total)
+
     def add(self, words: str) -> None:
         """Add some words to what the work is called."""
         self._what = f"{self._what}, {words}"
@@ -109,9 +113,9 @@ def in_words(seconds: float) -> str:
 class Display(Protocol):
     """Where lines go."""
 
-    first: float
+    first: ClassVar[float]
     """Seconds after which something is shown for the first time."""
-    every: float
+    every: ClassVar[float]
     """Seconds between two times."""
 
     def show(self, watch: Watch) -> None:

@@ -138,9 +138,7 @@ class KernelSampler:
         return data_tree
 
 
-def _drawn_by_nutpie(
-    model: Any, settings: SamplerSettings, seed: int, watch: Watch
-) -> xr.DataTree:
+def _drawn_by_nutpie(model: Any, settings: SamplerSettings, seed: int, watch: Watch) -> xr.DataTree:
     import nutpie
 
     sampling = nutpie.sample(
