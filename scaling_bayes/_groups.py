@@ -72,10 +72,10 @@ def fit_groups(
     Examples
     --------
     >>> import scaling_bayes as sb
-    >>> runs = sb.datasets.load_tiny_transformers()
-    >>> fits = sb.fit_groups(runs, sb.laws.PowerLaw("flops"), by="split", progressbar=False)
+    >>> runs = sb.datasets.load_tiny_transformers().where("batch <= 8")
+    >>> fits = sb.fit_groups(runs, sb.laws.PowerLaw("flops"), by="batch", progressbar=False)
     >>> {name: len(fit.runs) for name, fit in fits.items()}
-    {'train': 84, 'held_out': 12}
+    {'4': 41, '8': 31}
     """
     if not isinstance(runs, Runs):
         raise InputError(f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns.")

@@ -49,21 +49,11 @@ def in_processes[Kept, Item, Result](
     WorkerKilledError
         If a worker process was killed and joblib cannot go on without it.
     """
-    import joblib
-
     if n_jobs is not None and (not isinstance(n_jobs, int | np.integer) or n_jobs == 0):
         raise InputError(f"n_jobs is {n_jobs!r}; give a number of processes, or -1 for one a core.")
     call = uuid.uuid4().hex
-    # One argument that is a tuple: joblib would hand larger objects to a single Dask worker, and
-    # every job would fail when that worker dies.
-    delayed = [joblib.delayed(_in_any_process)((call, work, *job)) for job in jobs]
-    options = {"n_jobs": n_jobs, "batch_size": 1}
     try:
-        parallel = joblib.Parallel(return_as="generator_unordered", **options)
-    except ValueError:  # Backends such as multiprocessing return everything at the end.
-        parallel = joblib.Parallel(return_as="list", **options)
-    try:
-        yield from parallel(delayed)
+        yield from _results([(call, work, *job) for job in jobs], n_jobs)
     except _errors_of_killed_workers() as error:
         raise WorkerKilledError(
             "a worker process was killed, most often for lack of memory: by the system, or by "
@@ -72,6 +62,38 @@ def in_processes[Kept, Item, Result](
         ) from error
     finally:
         _KEPT.pop(call, None)
+
+
+def _results(tasks: Sequence[Any], n_jobs: int | None) -> Generator[Any]:
+    import joblib
+    from joblib.parallel import get_active_backend
+
+    backend, _ = get_active_backend()
+    if hasattr(backend, "client"):
+        yield from _on_dask(backend, tasks)
+        return
+    options = {"n_jobs": n_jobs, "batch_size": 1}
+    try:
+        parallel = joblib.Parallel(return_as="generator_unordered", **options)
+    except ValueError:  # Backends such as multiprocessing return everything at the end.
+        parallel = joblib.Parallel(return_as="list", **options)
+    yield from parallel(joblib.delayed(_in_any_process)(task) for task in tasks)
+
+
+def _on_dask(backend: Any, tasks: Sequence[Any]) -> Generator[Any]:
+    """Hand tasks to the cluster of joblib's Dask backend.
+
+    joblib 1.6 itself waits for ever for a task whose workers were killed.
+    """
+    from distributed import as_completed
+
+    waiting = set(backend.client.map(_in_any_process, tasks, pure=False, **backend.submit_kwargs))
+    try:
+        for future, result in as_completed(list(waiting), with_results=True):
+            waiting.discard(future)
+            yield result
+    finally:
+        backend.client.cancel(list(waiting))
 
 
 def _in_any_process[Kept, Item, Result](

@@ -78,7 +78,7 @@ class ConvergenceError(ScalingBayesError, RuntimeError):
 class GroupsError(ScalingBayesError, RuntimeError):
     """Some of many groups could not be fitted.
 
-    ``errors`` holds what each of them raised, by group, and ``fits`` the `Fit` of each of the others.
+    ``errors`` holds what each of them raised, by group, and ``fits`` the fit of each other one.
     """
 
     def __init__(
