@@ -75,7 +75,7 @@ def fit_groups(
     >>> runs = sb.datasets.load_tiny_transformers().where("batch <= 8")
     >>> fits = sb.fit_groups(runs, sb.laws.PowerLaw("flops"), by="batch", progressbar=False)
     >>> {name: len(fit.runs) for name, fit in fits.items()}
-    {'4': 41, '8': 31}
+    {'8': 31, '4': 41}
     """
     if not isinstance(runs, Runs):
         raise InputError(f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns.")

@@ -20,7 +20,7 @@ _watched: ContextVar[bool] = ContextVar("_watched", default=False)
 
 _TICK = 0.1
 """Seconds between two looks at whether something is to be shown."""
-_BAR_WIDTH = 30
+_BAR_WIDTH = 20
 _LEAST_SHARE = 0.01
 """Share of the work from which on the rest of it is foretold."""
 
@@ -90,10 +90,13 @@ class Watch:
     def line(self) -> str:
         """Return what is happening, in one line."""
         share, remaining = self._share, self.remaining
-        parts = [self._detail, "" if share is None else f"{share:.0%}", in_words(self.elapsed)]
+        parts = [] if share is None else [f"{share:.0%}"]
+        parts.append(in_words(self.elapsed))
         if remaining is not None:
             parts.append(f"about {in_words(remaining)} left")
-        return f"{self._what}: {', '.join(part for part in parts if part)}"
+        # What matters most comes first: a narrow terminal cuts the end off.
+        detail = f" ({self._detail})" if self._detail else ""
+        return f"{self._what}: {', '.join(parts)}{detail}"
 
     def last_line(self, outcome: str) -> str:
         """Return how it ended, in one line."""
@@ -116,7 +119,7 @@ class Display(Protocol):
     first: ClassVar[float]
     """Seconds after which something is shown for the first time."""
     every: ClassVar[float]
-    """Seconds between two times."""
+    """Seconds between two times, at least."""
 
     def show(self, watch: Watch) -> None:
         """Show how far it is."""
@@ -135,7 +138,7 @@ class Bar:
     """
 
     first: ClassVar[float] = 1.0
-    every: ClassVar[float] = _TICK
+    every: ClassVar[float] = 0.0
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console

@@ -214,18 +214,17 @@ class _PyMC:
             raise KeyboardInterrupt
         return data_tree
 
-    def _callback(
-        self, settings: SamplerSettings, watch: Watch
-    ) -> Callable[[object, Any], None] | None:
+    def _callback(self, settings: SamplerSettings, watch: Watch) -> Callable[..., None] | None:
         """Return what is called after each draw."""
-        total = settings.chains * (settings.tune + settings.draws)
+        length = settings.tune + settings.draws
         drawn: Counter[str] = Counter()
 
-        def count(_: object, draw: Any) -> None:
+        def count(*, trace: object, draw: Any) -> None:
             diverging = not draw.tuning and any(step.get("diverging") for step in draw.stats)
-            drawn.update(draws=1, chains=int(draw.is_last), divergences=int(diverging))
+            is_last = draw.draw_idx == length - 1
+            drawn.update(draws=1, chains=int(is_last), divergences=int(diverging))
             detail = _sampling(drawn["chains"], settings.chains, drawn["divergences"])
-            watch.tell(detail, drawn["draws"] / total)
+            watch.tell(detail, drawn["draws"] / (settings.chains * length))
 
         return count
 
