@@ -158,9 +158,9 @@ class Bar:
 
         share = watch.share
         bar = ProgressBar(1.0, share or 0.0, width=_BAR_WIDTH, pulse=share is None)
-        row = Table.grid(padding=(0, 1))
-        row.add_column()
-        row.add_column(no_wrap=True, overflow="ellipsis")
+        row = Table.grid(padding=(0, 1), expand=True)
+        row.add_column(width=_BAR_WIDTH)
+        row.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         row.add_row(bar, Text(watch.line()))
         self._live.start()
         self._live.update(row, refresh=True)

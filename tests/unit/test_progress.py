@@ -39,11 +39,19 @@ def watch(clock: Clock) -> Watch:
     return Watch("Fit", clock)
 
 
-def run_for(seconds: float, shown: Shown, clock: Clock, watch: Watch, *, until: float) -> None:
+def run_for(
+    seconds: float,
+    shown: Shown,
+    clock: Clock,
+    watch: Watch,
+    *,
+    until: float,
+    detail: str = "sampling",
+) -> None:
     """Tick every tenth of a second, while the share that is told grows evenly."""
     for tick in range(round(10 * seconds)):
         clock.now = 100 + tick / 10
-        watch.tell("sampling", min(1.0, tick / (10 * until)))
+        watch.tell(detail, min(1.0, tick / (10 * until)))
         shown.tick()
     clock.now = 100 + seconds
 
@@ -115,9 +123,9 @@ def test_in_a_pipe_nothing_is_said_of_what_takes_a_few_seconds(clock, watch):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """Give a stream to a pseudo-terminal of 100 columns, and what reads all that it got."""
+    """Give a stream to a pseudo-terminal of 60 columns, and what reads all that it got."""
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "60")
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     reader, writer = os.openpty()
@@ -149,20 +157,21 @@ def test_on_a_terminal_a_bar_grows_and_makes_way_for_the_last_line(terminal, clo
     display = display_at(stream)
     assert isinstance(display, Bar)
     shown = Shown(watch, display)
-    run_for(10, shown, clock, watch, until=20)
+    run_for(10, shown, clock, watch, until=20, detail="sampling with far too many words")
     shown.end("done")
     text = everything()
     frames = [frame.rstrip() for frame in re.split(r"[\r\n]+", ESCAPES.sub("", text)) if frame]
     *bars, last = [frame for frame in frames if frame.strip()]
     assert last == "Fit: done after 10 s"
     assert len(bars) == pytest.approx(90, abs=2)
-    assert "Fit: 5%, 1 s, about 19 s left (sampling)" in bars[0]
-    assert "Fit: 50%, 10 s, about 10 s left (sampling)" in bars[-1]
+    assert "Fit: 5%, 1 s, about 19 s left (samp" in bars[0]
+    assert "Fit: 50%, 10 s, about 10 s left (sam" in bars[-1]
     grown = [bar.index("╸") for bar in bars if "╸" in bar]
     assert grown == sorted(grown)
     assert grown[0] <= 2
     assert grown[-1] == 9
     assert all(len(bar.split()[0]) == 20 for bar in bars)
+    assert all(len(bar) <= 60 for bar in bars)
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is shown again"
 
 
