@@ -38,6 +38,7 @@ from ._forecast import Forecast as Forecast
 from ._forecast import forecast as forecast
 from ._forecaster import Forecaster as Forecaster
 from ._forecaster import Forecasting as Forecasting
+from ._groups import fit_groups as fit_groups
 from ._held_out import score as score
 from ._marginal_likelihood import MarginalLikelihood as MarginalLikelihood
 from ._marginal_likelihood import marginal_likelihood as marginal_likelihood

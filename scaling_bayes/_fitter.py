@@ -12,6 +12,7 @@ from scaling_bayes._fit import COORDINATES_KEY, Fit
 from scaling_bayes._identifiability import check_identifiable
 from scaling_bayes._kernel.power_sum_density import power_sum_density
 from scaling_bayes._model import OBSERVED, build_model, data_dims, model_data
+from scaling_bayes._progress import watched
 from scaling_bayes._sampling import (
     KernelSampler,
     OnFailure,
@@ -127,19 +128,22 @@ class Fitter:
                 f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns."
             )
         check_identifiable(runs, self.law)
-        if self._prepared is None:
-            self._prepared = self._sampler_of(runs)
         data = model_data(runs, self.law, self.discrepancy)
         models = (self.law, self.noise, self.discrepancy)
         names = [name for model in models if model is not None for name in model.parameter_names]
-        data_tree = sample_checked(
-            self._prepared,
-            data,
-            names,
-            settings=self.settings,
-            rng=np.random.default_rng(seed),
-            on_failure=self.on_failure,
-        )
+        with watched(f"Fit of {self.law.name}", shown=self.settings.progressbar) as watch:
+            watch.tell("building the model")
+            if self._prepared is None:
+                self._prepared = self._sampler_of(runs)
+            data_tree = sample_checked(
+                self._prepared,
+                data,
+                names,
+                settings=self.settings,
+                rng=np.random.default_rng(seed),
+                watch=watch,
+                on_failure=self.on_failure,
+            )
         return Fit(
             self.law, self.noise, runs, self._described(data_tree, data, runs), self.discrepancy
         )

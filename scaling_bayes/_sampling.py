@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -12,6 +13,7 @@ import numpy as np
 from scaling_bayes._compiled import compiled
 from scaling_bayes._diagnostics import diagnose
 from scaling_bayes._kernel.power_sum_density import PowerSumDensity
+from scaling_bayes._progress import Watch
 from scaling_bayes.errors import ConvergenceError, ConvergenceWarning, InputError
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class SamplerSettings:
     target_accept : float
         Acceptance probability that the step size is tuned for.
     progressbar : bool
-        Whether to show progress.
+        Whether to show progress: a bar on a terminal, a line in a notebook, and anywhere else a
+        line every ten seconds, to standard error. Nothing is shown within a second.
     """
 
     draws: int = 1000
@@ -80,7 +83,7 @@ class Sampler(Protocol):
     """A model made ready for sampling, once, for any number of data sets."""
 
     def __call__(
-        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
+        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int, watch: Watch
     ) -> xr.DataTree:
         """Return a DataTree with groups ``posterior`` and ``sample_stats``."""
 
@@ -93,7 +96,7 @@ class _Nutpie:
         self._compiled: Any = None
 
     def __call__(
-        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
+        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int, watch: Watch
     ) -> xr.DataTree:
         data = {**data, "run": np.array(len(data["observed_log_loss"]))}
         if self._compiled is None:
@@ -101,7 +104,7 @@ class _Nutpie:
         # Natural coordinates do not read the centres, and nutpie knows only what is read.
         read = {variable.name for variable in self._compiled.shared_var_keys}
         model = self._compiled.with_data(**{name: data[name] for name in data if name in read})
-        return _drawn_by_nutpie(model, settings, seed)
+        return _drawn_by_nutpie(model, settings, seed, watch)
 
 
 class KernelSampler:
@@ -117,12 +120,13 @@ class KernelSampler:
         self._density = density
 
     def __call__(
-        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
+        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int, watch: Watch
     ) -> xr.DataTree:
         """Return a DataTree with groups ``posterior`` and ``sample_stats``; see `Sampler`."""
         from scaling_bayes._kernel.nuts_model import KEPT, NUMBER, KernelModel
 
-        data_tree = _drawn_by_nutpie(KernelModel.of(self._density, data), settings, seed)
+        model = KernelModel.of(self._density, data)
+        data_tree = _drawn_by_nutpie(model, settings, seed, watch)
         kept = data_tree["posterior"].to_dataset()
         posterior = kept.drop_vars([KEPT, NUMBER]).assign(
             self._density.variables(kept[KEPT].to_numpy(), data)
@@ -134,7 +138,7 @@ class KernelSampler:
         return data_tree
 
 
-def _drawn_by_nutpie(model: Any, settings: SamplerSettings, seed: int) -> xr.DataTree:
+def _drawn_by_nutpie(model: Any, settings: SamplerSettings, seed: int, watch: Watch) -> xr.DataTree:
     import nutpie
 
     sampling = nutpie.sample(
@@ -145,7 +149,8 @@ def _drawn_by_nutpie(model: Any, settings: SamplerSettings, seed: int) -> xr.Dat
         target_accept=settings.target_accept,
         adaptation="low_rank",
         seed=seed,
-        progress_bar=settings.progressbar,
+        progress_bar=False,
+        progress_callback=lambda chains: _tell(watch, chains),
         save_warmup=False,
         blocking=False,
     )
@@ -161,6 +166,20 @@ def _drawn_by_nutpie(model: Any, settings: SamplerSettings, seed: int) -> xr.Dat
     return data_tree
 
 
+def _tell(watch: Watch, chains: Sequence[Any]) -> None:
+    """Tell how far nutpie's chains are."""
+    finished = sum(chain.finished_draws == chain.total_draws for chain in chains)
+    total = sum(chain.total_draws for chain in chains)
+    share = sum(chain.finished_draws for chain in chains) / total
+    divergences = sum(chain.divergences for chain in chains)
+    watch.tell(_sampling(finished, len(chains), divergences), share)
+
+
+def _sampling(finished: int, chains: int, divergences: int) -> str:
+    ending = "" if divergences == 1 else "s"
+    return f"sampling, {finished} of {chains} chains done, {divergences} divergence{ending}"
+
+
 class _PyMC:
     """PyMC's own NUTS."""
 
@@ -170,11 +189,12 @@ class _PyMC:
         self._model = model
 
     def __call__(
-        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int
+        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int, watch: Watch
     ) -> xr.DataTree:
         import pymc as pm
 
         n_runs = len(data["observed_log_loss"])
+        watch.tell("sampling")
         with self._model:
             pm.set_data(dict(data), coords={"run": np.arange(n_runs)})
             data_tree: xr.DataTree = pm.sample(
@@ -184,20 +204,38 @@ class _PyMC:
                 target_accept=settings.target_accept,
                 nuts_sampler=self.nuts_sampler,
                 random_seed=seed,
-                progressbar=settings.progressbar,
+                progressbar=False,
                 compute_convergence_checks=False,
-                quiet=not settings.progressbar,
+                quiet=True,
+                callback=self._callback(settings, watch),
             )
         if data_tree["posterior"].sizes["draw"] < settings.draws:
             # pm.sample answers an interrupt from the keyboard with the draws that it has.
             raise KeyboardInterrupt
         return data_tree
 
+    def _callback(self, settings: SamplerSettings, watch: Watch) -> Callable[..., None] | None:
+        """Return what is called after each draw."""
+        length = settings.tune + settings.draws
+        drawn: Counter[str] = Counter()
+
+        def count(*, trace: object, draw: Any) -> None:
+            diverging = not draw.tuning and any(step.get("diverging") for step in draw.stats)
+            is_last = draw.draw_idx == length - 1
+            drawn.update(draws=1, chains=int(is_last), divergences=int(diverging))
+            detail = _sampling(drawn["chains"], settings.chains, drawn["divergences"])
+            watch.tell(detail, drawn["draws"] / (settings.chains * length))
+
+        return count
+
 
 class _NumPyro(_PyMC):
-    """NumPyro's NUTS, on JAX."""
+    """NumPyro's NUTS, on JAX, which says nothing before the end."""
 
     nuts_sampler = "numpyro"
+
+    def _callback(self, settings: SamplerSettings, watch: Watch) -> None:
+        return None
 
 
 SAMPLERS: dict[SamplerName, Callable[[pm.Model], Sampler]] = {
@@ -227,6 +265,7 @@ def sample_checked(
     *,
     settings: SamplerSettings,
     rng: np.random.Generator,
+    watch: Watch,
     on_failure: OnFailure = "raise",
 ) -> xr.DataTree:
     """Sample, check, and try once more with more care if the check fails.
@@ -243,6 +282,8 @@ def sample_checked(
         How to sample at first.
     rng : numpy.random.Generator
         Source of the samplers' seeds.
+    watch : Watch
+        Is told how far it is.
     on_failure : {"raise", "warn"}
         What to do with draws that fail twice.
 
@@ -256,7 +297,9 @@ def sample_checked(
     if on_failure not in ("raise", "warn"):
         raise InputError(f"on_failure is {on_failure!r}; take 'raise' or 'warn'.")
     for attempt in (settings, settings.more_careful()):
-        data_tree = sampler(data, attempt, seed=int(rng.integers(2**31)))
+        watch.tell("compiling")
+        data_tree = sampler(data, attempt, seed=int(rng.integers(2**31)), watch=watch)
+        watch.tell("checking the draws")
         diagnostics = diagnose(data_tree, names)
         described = {
             name: value for name, value in asdict(attempt).items() if name != "progressbar"
@@ -264,6 +307,7 @@ def sample_checked(
         data_tree.attrs |= described | {RETRIED_KEY: int(attempt is not settings)}
         if diagnostics.converged:
             return data_tree
+        watch.add("once more with smaller steps")
     message = (
         "the sampler did not converge, also with smaller steps, a longer warm-up and twice the "
         "draws: " + "; ".join(diagnostics.failures()) + f". {REMEDIES}"

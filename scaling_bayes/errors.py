@@ -5,7 +5,9 @@ A message says what is wrong, where, with which value, and what usually helps.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 class ScalingBayesError(Exception):
@@ -71,6 +73,27 @@ class NoOptimumError(ScalingBayesError, ArithmeticError):
 
 class ConvergenceError(ScalingBayesError, RuntimeError):
     """The sampler's draws do not represent the posterior."""
+
+
+class GroupsError(ScalingBayesError, RuntimeError):
+    """Some of many groups could not be fitted.
+
+    ``errors`` holds what each of them raised, by group, and ``fits`` the fit of each other one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        errors: Mapping[str, ScalingBayesError],
+        fits: Mapping[str, Any],
+    ) -> None:
+        super().__init__(message)
+        self.errors = dict(errors)
+        self.fits = dict(fits)
+
+
+class WorkerKilledError(ScalingBayesError, RuntimeError):
+    """A process that worked on some of many fits was killed, and the others cannot go on."""
 
 
 class ScalingBayesWarning(UserWarning):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import uuid
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +14,13 @@ from scaling_bayes._backtest._store import Store
 from scaling_bayes._backtest._tables import Backtest, assemble
 from scaling_bayes._fitter import Fitter
 from scaling_bayes._forecaster import Forecaster
-from scaling_bayes._sampling import SamplerSettings
+from scaling_bayes._jobs import in_processes
+from scaling_bayes._kept import sentence_on
+from scaling_bayes._progress import watched
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES, parse_quantity
-
-_KEPT: dict[str, dict[str, Forecaster]] = {}
-"""Forecasters that this process has refitted with already, by call and name."""
-# Neither PyTensor's compiler nor PyMC's samplers may run in two threads at once; the chains of a
-# refit use the cores anyway.
-_ONE_AT_A_TIME = threading.Lock()
 
 
 def backtest(
@@ -86,7 +80,7 @@ def backtest(
             with joblib.parallel_config("dask"):
                 sb.backtest(runs, laws)
     progressbar : bool
-        Whether to show progress.
+        Whether to show how many refits are done; of the fits themselves nothing is shown.
 
     Returns
     -------
@@ -98,6 +92,8 @@ def backtest(
     ------
     InputError
         If an argument cannot be used, or a cut leaves nothing to fit or nothing to score.
+    WorkerKilledError
+        If a worker process was killed and the others cannot go on.
 
     Examples
     --------
@@ -114,7 +110,7 @@ def backtest(
     """
     if not isinstance(runs, Runs):
         raise InputError(f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns.")
-    _check_counts(min_runs=min_runs, seed=seed, n_jobs=n_jobs)
+    _check_counts(min_runs=min_runs, seed=seed)
     chosen = choose_cuts(runs, along, cuts, min_runs=min_runs)
     largest = float(runs.frame["flops"].max())
     plan = Plan(
@@ -133,29 +129,31 @@ def backtest(
         for name, forecaster in forecasters.items()
         for cut in _cuts_of(forecaster, chosen)
     ]
-    store = None
-    if directory is not None:
-        store = Store(Path(directory), runs, forecasters, plan)
-    outcomes = _stored(refits, store)
-    todo = [refit for refit in refits if refit not in outcomes]
-    computed = _computed(todo, forecasters, runs, plan, n_jobs)
-    with closing(computed), _progress(len(refits), progressbar) as advance:
-        advance(len(outcomes))
-        for refit, outcome in computed:
-            if store is not None:
-                store.write(refit, outcome)
-            outcomes[refit] = outcome
-            advance(1)
+    store = None if directory is None else Store(Path(directory), runs, forecasters, plan)
+    with watched("Backtest", shown=progressbar) as watch:
+        outcomes = _stored(refits, store)
+        todo = [refit for refit in refits if refit not in outcomes]
+        watch.count(len(outcomes), len(refits), "refits")
+        computed = in_processes(
+            _carried_out,
+            [(refit.law, (forecasters[refit.law], runs, plan), refit) for refit in todo],
+            n_jobs=n_jobs,
+            kept_so_far=sentence_on(directory, "finished refits"),
+        )
+        with closing(computed):
+            for refit, outcome in computed:
+                if store is not None:
+                    store.write(refit, outcome)
+                outcomes[refit] = outcome
+                watch.count(len(outcomes), len(refits), "refits")
     in_order = {refit: outcomes[refit] for refit in refits}
     return assemble(in_order, runs, plan, cuts=chosen, covariates=covariates)
 
 
-def _check_counts(*, min_runs: int, seed: int, n_jobs: int | None) -> None:
+def _check_counts(*, min_runs: int, seed: int) -> None:
     for name, value, least in (("min_runs", min_runs, 1), ("seed", seed, 0)):
         if not isinstance(value, int | np.integer) or value < least:
             raise InputError(f"{name} is {value!r}; it must be a whole number, at least {least}.")
-    if n_jobs is not None and (not isinstance(n_jobs, int | np.integer) or n_jobs == 0):
-        raise InputError(f"n_jobs is {n_jobs!r}; give a number of processes, or -1 for one a core.")
 
 
 def _checked_probs(probs: Iterable[float]) -> tuple[float, ...]:
@@ -180,7 +178,7 @@ def _forecasters(laws: Mapping[str, Law | Forecaster]) -> dict[str, Forecaster]:
         if not isinstance(name, str):
             raise InputError(f"the law {law!r} has the name {name!r}; names are text.")
         if isinstance(law, Law):
-            found[name] = Fitter(law, settings=SamplerSettings(progressbar=False))
+            found[name] = Fitter(law)
         elif isinstance(law, type) or not callable(getattr(law, "fit", None)):
             hint = " Write it with parentheses." if isinstance(law, type) else ""
             raise InputError(
@@ -207,61 +205,5 @@ def _stored(refits: Iterable[Refit], store: Store | None) -> dict[Refit, Outcome
     return {refit: outcome for refit, outcome in read.items() if outcome is not None}
 
 
-def _computed(
-    refits: list[Refit],
-    forecasters: Mapping[str, Forecaster],
-    runs: Runs,
-    plan: Plan,
-    n_jobs: int | None,
-) -> Generator[tuple[Refit, Outcome]]:
-    """Yield each refit with its outcome as soon as it is there, in any order.
-
-    Refits are handed out law by law, so that each process compiles as few laws as it can.
-    """
-    import joblib
-
-    call = uuid.uuid4().hex
-    # One argument that is a tuple: joblib would hand larger objects to a single Dask worker, and
-    # every refit would fail when that worker dies.
-    jobs = [
-        joblib.delayed(_in_any_process)((call, refit, forecasters[refit.law], runs, plan))
-        for refit in refits
-    ]
-    options = {"n_jobs": n_jobs, "batch_size": 1}
-    try:
-        parallel = joblib.Parallel(return_as="generator_unordered", **options)
-    except ValueError:  # Backends such as multiprocessing return everything at the end.
-        parallel = joblib.Parallel(return_as="list", **options)
-    try:
-        yield from parallel(jobs)
-    finally:
-        _KEPT.pop(call, None)
-
-
-def _in_any_process(
-    task: tuple[str, Refit, Forecaster, Runs, Plan],
-) -> tuple[Refit, Outcome]:
-    """Carry out a refit with the forecaster that this process has compiled already, if any."""
-    call, refit, forecaster, runs, plan = task
-    with _ONE_AT_A_TIME:
-        if call not in _KEPT:
-            _KEPT.clear()
-        kept = _KEPT.setdefault(call, {}).setdefault(refit.law, forecaster)
-        return refit, carry_out(refit, kept, runs, plan)
-
-
-@contextmanager
-def _progress(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Give a function that advances a bar of refits by a number of them."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress
-
-    bar = Progress(
-        *Progress.get_default_columns(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        disable=not shown,
-    )
-    with bar:
-        task = bar.add_task("Backtest", total=total)
-        yield lambda finished: bar.advance(task, finished)
+def _carried_out(kept: tuple[Forecaster, Runs, Plan], refit: Refit) -> Outcome:
+    return carry_out(refit, *kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,8 +38,8 @@ class Refits:
 
     def gains(
         self, simulation: Simulation, candidate: int, sizes: pd.Series, outcomes: np.ndarray
-    ) -> np.ndarray:
-        """Return what some outcomes of a candidate gain, by refits that succeed.
+    ) -> Iterator[float | None]:
+        """Yield what each of some outcomes of a candidate gains, None if its refit fails.
 
         Parameters
         ----------
@@ -51,20 +52,19 @@ class Refits:
         outcomes : ndarray, shape (refit,)
             Which outcomes.
 
-        Returns
-        -------
-        ndarray, shape (success,)
+        Yields
+        ------
+        float or None
             Nats per token of expected loss.
         """
         losses = np.exp(simulation.outcomes(candidate)[outcomes])
-        found = []
         for outcome, loss in zip(outcomes, losses, strict=True):
             try:
                 expected = self._expected(simulation, sizes, float(loss), int(outcome))
             except (ConvergenceError, IdentifiabilityError):
-                continue
-            found.append(expected[simulation.choice] - expected.min())
-        return np.array(found)
+                yield None
+            else:
+                yield float(expected[simulation.choice] - expected.min())
 
     def _expected(
         self, simulation: Simulation, sizes: pd.Series, loss: float, seed: int

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,10 +18,14 @@ from scaling_bayes._decision import Decision, decide
 from scaling_bayes._fit import Fit
 from scaling_bayes._fitter import Fitter
 from scaling_bayes._intervals import DEFAULT_PROB
+from scaling_bayes._jobs import in_processes
+from scaling_bayes._kept import sentence_on
 from scaling_bayes._next_run._candidates import COST, ROUNDING, WEIGHT, read_candidates
+from scaling_bayes._next_run._replay_store import StartStore
+from scaling_bayes._next_run._replay_table import MEASURES, Replay
 from scaling_bayes._next_run._simulation import expected_losses
 from scaling_bayes._next_run.policies import Policy
-from scaling_bayes._sampling import SamplerSettings
+from scaling_bayes._progress import watched
 from scaling_bayes.errors import (
     ConvergenceWarning,
     IdentifiabilityWarning,
@@ -28,92 +34,10 @@ from scaling_bayes.errors import (
 )
 from scaling_bayes.laws import Law
 from scaling_bayes.runs import Runs
-from scaling_bayes.units import SIZES, format_quantity, parse_quantity
-
-MEASURES = ("regret", "interval_factor", "value_of_perfect_information")
+from scaling_bayes.units import SIZES, parse_quantity
 
 _AMONG = 3
 """Cheapest runs that the start is drawn from, as a multiple of the start."""
-
-
-@dataclass(frozen=True, eq=False)
-class Replay:
-    """How decisions settle as policies choose runs one by one from a table.
-
-    Attributes
-    ----------
-    reference : Decision
-        The decision by all runs, which regret is measured by.
-    table : DataFrame
-        See `to_frame`.
-    """
-
-    reference: Decision
-    table: pd.DataFrame
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each start, policy and run chosen.
-
-        Returns
-        -------
-        DataFrame
-            ``start``, ``policy``; ``budget``, the compute that had been released, 0 before any
-            run is chosen, and ``spent``, of it; ``run``, the row of the table that was chosen,
-            missing where none was affordable; ``n_params`` of the decision then, and ``regret``,
-            its expected loss by all runs above the smallest, in nats per token;
-            ``interval_factor``, upper by lower bound of the 90% equal-tailed interval of the
-            optimal model size; ``value_of_perfect_information``, in nats per token; ``r_hat``,
-            the largest of the fit; ``error``, what the refit failed with.
-        """
-        return self.table.copy()
-
-    def summary(self, *, prob: float = 0.8) -> pd.DataFrame:
-        """Return medians over starts at each budget, when nothing more is chosen with it.
-
-        Parameters
-        ----------
-        prob : float
-            Share of the starts between the ``_lower`` and the ``_upper`` columns.
-
-        Returns
-        -------
-        DataFrame
-            With index ``budget`` and ``policy``: ``n_starts`` that were fitted; ``spent`` and
-            ``n_chosen``, the number of runs chosen, on average; of ``regret``,
-            ``interval_factor`` and ``value_of_perfect_information`` the median over starts, and
-            in ``_lower`` and ``_upper`` equal-tailed quantiles.
-
-        Raises
-        ------
-        InputError
-            If `prob` is not between 0 and 1.
-        """
-        if not 0 < prob < 1:
-            raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
-        path = [self.table["start"], self.table["policy"]]
-        counted = self.table.assign(n_chosen=self.table["run"].notna().groupby(path).cumsum())
-        last = counted.groupby(["start", "policy", "budget"], sort=False).tail(1)
-        grouped = last.groupby(["budget", "policy"], sort=False)
-        columns = {
-            "n_starts": grouped["regret"].count(),
-            "spent": grouped["spent"].mean(),
-            "n_chosen": grouped["n_chosen"].mean(),
-        }
-        for name in MEASURES:
-            columns[name] = grouped[name].median()
-            columns[f"{name}_lower"] = grouped[name].quantile((1 - prob) / 2)
-            columns[f"{name}_upper"] = grouped[name].quantile((1 + prob) / 2)
-        return pd.DataFrame(columns).sort_index(level="budget", sort_remaining=False)
-
-    def __repr__(self) -> str:
-        most = self.table["budget"].max()
-        last = self.summary().loc[most, ["n_starts", "spent", "n_chosen", *MEASURES]]
-        return (
-            f"Replay of {self.table['policy'].nunique()} policies from "
-            f"{self.table['start'].nunique()} starts. Medians after "
-            f"{format_quantity(most, kind='flops')}:\n"
-            f"{last.to_string(float_format='{:.3g}'.format)}"
-        )
 
 
 def replay(
@@ -128,7 +52,9 @@ def replay(
     among: int | None = None,
     n_starts: int = 10,
     seed: int = 0,
+    directory: str | Path | None = None,
     n_jobs: int | None = None,
+    progressbar: bool = True,
 ) -> Replay:
     """Let policies choose runs one by one from a table of runs that are trained already.
 
@@ -159,8 +85,13 @@ def replay(
         Random starts.
     seed : int
         Source of starts, policies and fits.
+    directory : str or Path, optional
+        Folder that keeps every finished start. A later call reads those that it would compute
+        alike, and computes the rest, as `backtest` does.
     n_jobs : int, optional
-        Processes, as for joblib: each takes some of the starts.
+        Processes, as for `backtest`: each takes one start after the other.
+    progressbar : bool
+        Whether to show how many starts are done; of the fits themselves nothing is shown.
 
     Returns
     -------
@@ -175,9 +106,9 @@ def replay(
         If the law has no decision by all runs.
     ConvergenceError
         If the fit to all runs fails.
+    WorkerKilledError
+        If a worker process was killed and the others cannot go on.
     """
-    import joblib
-
     _check(runs, policies, law)
     _check_counts(start=start, n_starts=n_starts, runs_per_budget=runs_per_budget)
     among = min(_AMONG * start if among is None else among, len(runs))
@@ -189,7 +120,7 @@ def replay(
     plan = _Plan(
         runs=runs,
         policies=dict(policies),
-        fitter=law if isinstance(law, Fitter) else _quiet_fitter(law),
+        fitter=law if isinstance(law, Fitter) else Fitter(law),
         flops=parse_quantity(flops, kind="flops"),
         budgets=_released(budgets),
         runs_per_budget=runs_per_budget,
@@ -197,13 +128,24 @@ def replay(
         among=among,
         seed=seed,
     )
-    reference = plan.decision(runs, seed)
-    shares = np.array_split(np.arange(n_starts), joblib.effective_n_jobs(n_jobs))
-    # A process compiles the law once for all of its starts.
-    done = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_replayed)(plan, share.tolist()) for share in shares if share.size
-    )
-    table = pd.DataFrame([row for rows in done for row in rows]).astype({"run": "Int64"})
+    store = None if directory is None else StartStore(directory, plan)
+    with watched("Replay", shown=progressbar) as watch:
+        watch.tell("deciding by all runs")
+        reference = plan.decision(runs, seed)
+        done = {} if store is None else store.read(range(n_starts))
+        watch.count(len(done), n_starts, "starts")
+        todo = [("replay", plan, each) for each in range(n_starts) if each not in done]
+        replayed = in_processes(
+            _replayed, todo, n_jobs=n_jobs, kept_so_far=sentence_on(directory, "finished starts")
+        )
+        with closing(replayed):
+            for finished, records in replayed:
+                if store is not None:
+                    store.write(finished, records)
+                done[finished] = records
+                watch.count(len(done), n_starts, "starts")
+    table = pd.DataFrame([row for each in range(n_starts) for row in done[each]])
+    table = table.astype({"run": "Int64"})
     table.insert(list(table).index("n_params") + 1, "regret", _regrets(reference, table))
     return Replay(reference, table)
 
@@ -311,21 +253,20 @@ class _Path:
         return about | {"spent": self.spent, "run": run} | measured
 
 
-def _replayed(plan: _Plan, starts: list[int]) -> list[dict[str, Any]]:
-    """Return the records of all policies from some starts."""
-    records: list[dict[str, Any]] = []
-    for start in starts:
-        rows = plan.first_rows(start)
-        try:
-            decision = plan.decision_by(rows, start)
-        except ScalingBayesError as error:
-            for policy in plan.policies:
-                about = {"start": start, "policy": policy, "budget": 0.0, "spent": 0.0}
-                records.append(about | {"run": None} | _unknown(_words(error)))
-            continue
-        for policy in plan.policies:
-            records += _Path(plan, start, policy, list(rows), decision).follow()
-    return records
+def _replayed(plan: _Plan, start: int) -> list[dict[str, Any]]:
+    """Return the records of all policies from one start."""
+    rows = plan.first_rows(start)
+    try:
+        decision = plan.decision_by(rows, start)
+    except ScalingBayesError as error:
+        about = {"start": start, "budget": 0.0, "spent": 0.0, "run": None}
+        unknown = _unknown(_words(error))
+        return [about | {"policy": policy} | unknown for policy in plan.policies]
+    return [
+        record
+        for policy in plan.policies
+        for record in _Path(plan, start, policy, list(rows), decision).follow()
+    ]
 
 
 def _measured(decision: Decision) -> dict[str, Any]:
@@ -365,10 +306,6 @@ def _regrets(reference: Decision, table: pd.DataFrame) -> np.ndarray:
     regrets = np.full(len(table), np.nan)
     regrets[known] = np.maximum(expected[1:] - expected[0], 0.0)[place]
     return regrets
-
-
-def _quiet_fitter(law: Law) -> Fitter:
-    return Fitter(law, settings=SamplerSettings(progressbar=False))
 
 
 def _released(budgets: Iterable[float | str]) -> tuple[float, ...]:

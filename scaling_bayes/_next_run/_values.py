@@ -14,6 +14,7 @@ from scaling_bayes._decision import Decision
 from scaling_bayes._next_run._candidates import COST, WEIGHT, read_candidates
 from scaling_bayes._next_run._refits import Refits, refits_of
 from scaling_bayes._next_run._simulation import Learned, Simulation, check_expected_loss, simulated
+from scaling_bayes._progress import Watch, watched
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -157,6 +158,7 @@ def next_run(
     n_outcomes: int = 200,
     most_refits: int = 20,
     seed: int = 0,
+    progressbar: bool = True,
 ) -> RunValues:
     r"""Return what training each of some candidate runs is worth to a decision.
 
@@ -189,6 +191,8 @@ def next_run(
         candidates first, ten of each. For fits only; a refit takes about a second.
     seed : int
         Source of simulated noise, and of refits.
+    progressbar : bool
+        Whether to show how many refits are done.
 
     Returns
     -------
@@ -204,16 +208,18 @@ def next_run(
     if not isinstance(most_refits, int | np.integer) or most_refits < 0:
         raise InputError(f"most_refits is {most_refits!r}; give a whole number, 0 for none.")
     table = read_candidates(candidates, decision.problem.k)
-    simulation = simulated(
-        decision, table, quantities=quantities or {}, n_outcomes=n_outcomes, seed=seed
-    )
-    learned = over_candidates(
-        range(len(table)), lambda each: simulation.learned(simulation.log_weights(each))
-    )
-    values = table.join(pd.DataFrame([_summary(each) for each in learned], index=table.index))
-    refits = refits_of(decision)
-    if refits is not None:
-        values = _refitted(values, learned, simulation, refits, most_refits)
+    with watched("Values of runs", shown=progressbar) as watch:
+        watch.tell("simulating outcomes")
+        simulation = simulated(
+            decision, table, quantities=quantities or {}, n_outcomes=n_outcomes, seed=seed
+        )
+        learned = over_candidates(
+            range(len(table)), lambda each: simulation.learned(simulation.log_weights(each))
+        )
+        values = table.join(pd.DataFrame([_summary(each) for each in learned], index=table.index))
+        refits = refits_of(decision)
+        if refits is not None:
+            values = _refitted(values, learned, simulation, refits, most_refits, watch)
     return RunValues(
         decision=decision,
         table=_completed(values, simulation),
@@ -250,26 +256,42 @@ def _refitted(
     simulation: Simulation,
     refits: Refits,
     most_refits: int,
+    watch: Watch,
 ) -> pd.DataFrame:
     """Return the values with refits in place of weights that fail, as far as allowed."""
     found = values.copy()
+    chosen = _to_refit(values, learned, most_refits)
+    total, n_done = sum(map(len, chosen.values())), 0
+    for row, outcomes in chosen.items():
+        gains = []
+        for gain in refits.gains(simulation, row, values.iloc[row], outcomes):
+            n_done += 1
+            watch.count(n_done, total, "refits")
+            if gain is not None:
+                gains.append(gain)
+        if len(gains) >= _LEAST_REFITS:
+            failed = learned[row].failed
+            found.loc[values.index[row], ["evsi", "evsi_se", "n_refits"]] = (
+                *_stratified(learned[row].gain[~failed], np.array(gains), int(failed.sum())),
+                len(gains),
+            )
+    return found
+
+
+def _to_refit(
+    values: pd.DataFrame, learned: list[Learned], most_refits: int
+) -> dict[int, np.ndarray]:
+    """Return which outcomes of which candidates to refit, the most valuable first."""
+    chosen: dict[int, np.ndarray] = {}
     left = most_refits
     by_value = values["evsi"].to_numpy().argsort()[::-1]
     for row in (int(row) for row in by_value if values["failed"].iloc[row] > MOST_FAILED):
         failed = np.flatnonzero(learned[row].failed)
         n = min(left, _REFITS_EACH, len(failed))
-        if n < _LEAST_REFITS:
-            continue
-        left -= n
-        evenly = failed[np.linspace(0, len(failed) - 1, n).astype(int)]
-        gains = refits.gains(simulation, row, values.iloc[row], evenly)
-        if len(gains) >= _LEAST_REFITS:
-            kept = learned[row].gain[~learned[row].failed]
-            found.loc[values.index[row], ["evsi", "evsi_se", "n_refits"]] = (
-                *_stratified(kept, gains, len(failed)),
-                len(gains),
-            )
-    return found
+        if n >= _LEAST_REFITS:
+            left -= n
+            chosen[row] = failed[np.linspace(0, len(failed) - 1, n).astype(int)]
+    return chosen
 
 
 def _stratified(kept: np.ndarray, refitted: np.ndarray, n_failed: int) -> tuple[float, float]:

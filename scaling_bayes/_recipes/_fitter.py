@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._identifiability import check_identifiable
+from scaling_bayes._progress import watched
 from scaling_bayes._recipes._comparison import RecipeComparison, free_spreads, gated
 from scaling_bayes._recipes._likeness import Likeness, checked_share
 from scaling_bayes._recipes._model import OBSERVED, SIDES, build_recipe_model, recipe_data
@@ -116,17 +117,20 @@ class RecipeFitter:
             _check_enough(name, own, law, spreads)
         data = recipe_data(pooled, len(first), law, pairs)
         paired = len(pairs) > 0
-        if paired not in self._prepared:
-            model = build_recipe_model(data, law, noise, spreads)
-            self._prepared[paired] = prepare(model, self.sampler)
-        data_tree = sample_checked(
-            self._prepared[paired],
-            data,
-            gated(law, noise, spreads, pairs),
-            settings=self.settings,
-            rng=np.random.default_rng(seed),
-            on_failure=self.on_failure,
-        )
+        with watched(f"Fit of {' and '.join(runs)}", shown=self.settings.progressbar) as watch:
+            watch.tell("building the model")
+            if paired not in self._prepared:
+                model = build_recipe_model(data, law, noise, spreads)
+                self._prepared[paired] = prepare(model, self.sampler)
+            data_tree = sample_checked(
+                self._prepared[paired],
+                data,
+                gated(law, noise, spreads, pairs),
+                settings=self.settings,
+                rng=np.random.default_rng(seed),
+                watch=watch,
+                on_failure=self.on_failure,
+            )
         posterior = data_tree["posterior"].to_dataset()
         recipes = {
             name: Recipe(

@@ -56,11 +56,6 @@ def show(answer: Answer, shape: Shape) -> None:
         print_for_people(*(part for part in parts if part))
 
 
-def on_terminal() -> bool:
-    """Return whether somebody watches: both streams go to a terminal."""
-    return sys.stdout.isatty() and sys.stderr.isatty()
-
-
 def print_for_people(*parts: Group | str) -> None:
     """Write tables and paragraphs to standard output, with a blank line after each."""
     from rich.console import Console

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from scaling_bayes._atomic import replacing
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli import _options as options
-from scaling_bayes.cli._answer import Answer, note, on_terminal, records, show, table_of
+from scaling_bayes.cli._answer import Answer, note, records, show, table_of
 from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import DEFAULT_SHAPE, Shape
 from scaling_bayes.cli._reading import announce, names_of, read_table
@@ -97,10 +97,9 @@ def backtest(
         flops_tolerance=flops_tolerance,
     )
     announce(table, laws, shape)
-    settings = sb.SamplerSettings(progressbar=False)
     forecasters: dict[str, Forecaster] = {
         _name(each, error): sb.Fitter(
-            each, noise=chosen_noise, discrepancy=discrepancy_named(error), settings=settings
+            each, noise=chosen_noise, discrepancy=discrepancy_named(error)
         )
         for each in laws
         for error in dict.fromkeys(discrepancy)
@@ -114,7 +113,6 @@ def backtest(
         along=along,
         seed=seed,
         directory=directory,
-        progressbar=on_terminal(),
     )
     pooled = tested.pooled().reset_index()
     document = {

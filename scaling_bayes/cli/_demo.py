@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._allocate import allocate
-from scaling_bayes.cli._answer import note, on_terminal, print_for_people, show, table_of
+from scaling_bayes.cli._answer import note, print_for_people, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW
 from scaling_bayes.cli._plot import save_picture
 from scaling_bayes.cli._summary import summary_of
@@ -59,7 +59,6 @@ def demo(
     train, held_out = runs.where("split == 'train'"), runs.where("split == 'held_out'")
     largest = train.frame["flops"].max()
     print_for_people(_introduction(train, held_out, largest))
-    settings = sb.SamplerSettings(progressbar=on_terminal())
     upper = train.above(flops=_LEAST)
     fits = {}
     for name, fitted, law, discrepancy in (
@@ -69,7 +68,7 @@ def demo(
         (_ALLOWING, upper, sb.laws.Chinchilla(), sb.discrepancy.Smooth()),
     ):
         note(f"{name}: fitting {len(fitted)} runs ...")
-        fits[name] = sb.fit(fitted, law, discrepancy=discrepancy, settings=settings, seed=_SEED)
+        fits[name] = sb.fit(fitted, law, discrepancy=discrepancy, seed=_SEED)
         show(summary_of(fits[name], DEFAULT_VIEW), DEFAULT_VIEW)
     print_for_people(_against_truth(fits, held_out, largest))
     saved = {

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from scaling_bayes.cli import _options as options
-from scaling_bayes.cli._answer import note, on_terminal, show
+from scaling_bayes.cli._answer import note, show
 from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import DEFAULT_VIEW, View
 from scaling_bayes.cli._reading import announce, names_of, read_table
@@ -55,11 +55,7 @@ def fit(
     import scaling_bayes as sb
 
     settings = sb.SamplerSettings(
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        target_accept=target_accept,
-        progressbar=on_terminal(),
+        draws=draws, tune=tune, chains=chains, target_accept=target_accept
     )
     table = read_table(
         runs,
@@ -69,8 +65,6 @@ def fit(
         flops_tolerance=flops_tolerance,
     )
     announce(table, [chosen_law], view)
-    if on_terminal():
-        note(f"Compiling and sampling {chosen_law.name} with {sampler} ...")
     fitted = sb.fit(
         table,
         chosen_law,

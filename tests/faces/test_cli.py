@@ -26,6 +26,7 @@ from rich.console import Console
 import scaling_bayes as sb
 from scaling_bayes._allocation import DEFAULT_TOLERANCE
 from scaling_bayes._atomic import replacing
+from scaling_bayes._progress import Lines
 from scaling_bayes._sampling import SAMPLERS
 from scaling_bayes.cli import _allocate, _fit, _numbers
 from scaling_bayes.cli._answer import table_of
@@ -124,6 +125,17 @@ def test_fit_gives_the_numbers_of_the_python_api(
     pd.testing.assert_frame_equal(shown, expected.to_frame(), check_exact=True)
     assert "chinchilla fitted to 36 runs." in fit_ran[0].err
     assert "Not saved" not in fit_ran[0].err
+
+
+def test_in_a_pipe_progress_goes_to_standard_error_and_the_answer_stays_clean(
+    run: Run, runs_csv: Path, fit_ran: tuple[SimpleNamespace, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lines, "first", 0.0)
+    monkeypatch.setattr(Lines, "every", 0.0)
+    ran = run("fit", runs_csv, "--seed", 3, "--json")
+    assert document_of(ran) == document_of(fit_ran[0])
+    assert re.search(r"^Fit of chinchilla: \d+%, .*\(sampling, ", ran.err, re.MULTILINE)
+    assert re.search(r"^Fit of chinchilla: done after \d+ s$", ran.err, re.MULTILINE)
 
 
 def test_saved_fit_holds_the_draws_of_the_python_api(fit_file: Path, fitted: sb.Fit) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from functools import partial
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import xarray as xr
 from scipy import stats
 
 import scaling_bayes as sb
+from scaling_bayes._progress import Lines
 from scaling_bayes.errors import IdentifiabilityError, InputError
 
 SIGMA = 0.02
@@ -179,10 +181,17 @@ def test_a_forecast_without_noise_is_scored_by_its_mean_curve(sweep, truth):
     assert "a new run" not in repr(published)
 
 
-def test_progress_is_shown_on_standard_error(sweep, capsys, make_oracle):
-    sb.backtest(sweep, {"oracle": make_oracle()})
+def test_progress_is_shown_on_standard_error(sweep, truth, capsys, monkeypatch):
+    monkeypatch.setattr(Lines, "first", 0.0)
+    monkeypatch.setattr(Lines, "every", 0.0)
+
+    def fit(runs, *, seed):
+        time.sleep(0.3)
+        return SimpleNamespace(label="truth", forecast=partial(sb.forecast, truth))
+
+    sb.backtest(sweep, {"truth": SimpleNamespace(fit=fit)}, cuts=[1e20])
     captured = capsys.readouterr()
-    assert "5/5" in captured.err
+    assert "(1 of 2 refits)" in captured.err
     assert captured.out == ""
 
 

@@ -13,7 +13,8 @@ from joblib.parallel import ThreadingBackend
 
 import scaling_bayes as sb
 from scaling_bayes._backtest._refit import Plan, Refit
-from scaling_bayes._backtest._store import Store, describe
+from scaling_bayes._backtest._store import Store
+from scaling_bayes._kept import describe
 from scaling_bayes.errors import InputError
 
 TABLES = ("points", "scores", "allocation", "failures")

@@ -166,6 +166,39 @@ def test_where_nothing_is_affordable_the_decision_stays(fitter, runs):
     assert len(table) == 3
 
 
+def test_finished_starts_are_read_and_only_what_differs_is_replayed(
+    fitter, runs, tmp_path, monkeypatch
+):
+    fitted: list[int] = []
+    fit = sb.Fitter.fit
+
+    def noted(self, some, *, seed=None):
+        fitted.append(len(some))
+        return fit(self, some, seed=seed)
+
+    monkeypatch.setattr(sb.Fitter, "fit", noted)
+
+    def replayed(**options: object) -> tuple[pd.DataFrame, int]:
+        fitted.clear()
+        options = {"n_starts": 2, "directory": tmp_path, "budgets": [2e20]} | options
+        law = {"law": fitter, "flops": 1e22, "runs_per_budget": 1, "progressbar": False}
+        found = sb.replay(runs, {"smallest": Smallest()}, **law, **options)
+        return found.to_frame(), len(fitted)
+
+    first, n_first = replayed()
+    again, n_again = replayed()
+    assert (n_first, n_again) == (1 + 2 * 2, 1)
+    pd.testing.assert_frame_equal(again, first, check_exact=True)
+    more, n_more = replayed(n_starts=3)
+    assert n_more == 1 + 2
+    pd.testing.assert_frame_equal(more.iloc[: len(first)], first, check_exact=True)
+    assert replayed(seed=1)[1] == 1 + 2 * 2
+    assert replayed(budgets=[1e20])[1] > 1
+    for file in tmp_path.iterdir():
+        file.write_text(file.read_text()[:20])
+    assert replayed()[1] == n_first
+
+
 def test_refits_that_fail_are_noted(fitter, runs, monkeypatch):
     fit = sb.Fitter.fit
 

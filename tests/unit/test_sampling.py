@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import copy
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,8 @@ import pytest
 import xarray as xr
 
 import scaling_bayes as sb
+from scaling_bayes._model import model_data
+from scaling_bayes._progress import Watch
 from scaling_bayes._sampling import SAMPLERS, prepare, sample_checked
 from scaling_bayes.errors import ConvergenceError, ConvergenceWarning, InputError
 
@@ -39,15 +44,23 @@ class Script:
     def __init__(self, *results: xr.DataTree) -> None:
         self.results = list(results)
         self.asked: list[tuple[sb.SamplerSettings, int]] = []
+        self.lines: list[str] = []
 
-    def __call__(self, data, settings, seed):
+    def __call__(self, data, settings, seed, watch):
         self.asked.append((settings, seed))
+        self.lines.append(watch.line())
         return self.results.pop(0)
 
 
 def checked(sampler: Script, **options: object) -> xr.DataTree:
     return sample_checked(
-        sampler, {}, ["alpha_N"], settings=SETTINGS, rng=np.random.default_rng(1), **options
+        sampler,
+        {},
+        ["alpha_N"],
+        settings=SETTINGS,
+        rng=np.random.default_rng(1),
+        watch=Watch("Fit", clock=lambda: 0.0),
+        **options,
     )
 
 
@@ -69,6 +82,67 @@ def test_bad_draws_are_tried_once_more_with_more_care_and_another_seed():
     assert second.tune > first.tune
     assert (second.draws, second.chains) == (2 * first.draws, first.chains)
     assert seed != other_seed
+
+
+def test_whoever_watches_is_told_of_the_second_try():
+    sampler = Script(BAD, GOOD)
+    checked(sampler)
+    assert sampler.lines == [
+        "Fit: 0 s (compiling)",
+        "Fit, once more with smaller steps: 0 s (compiling)",
+    ]
+
+
+class Recorded(Watch):
+    def __init__(self) -> None:
+        super().__init__("Fit")
+        self.told: list[tuple[str, float | None]] = []
+
+    def tell(self, detail, share=None):
+        self.told.append((detail, share))
+        super().tell(detail, share)
+
+
+@pytest.mark.parametrize("sampler", ["nutpie", pytest.param("pymc", marks=pytest.mark.slow)])
+def test_whoever_watches_is_told_of_draws_chains_and_divergences(sampler, runs):
+    watch = Recorded()
+    law = sb.laws.Chinchilla()
+    data = model_data(runs, law)
+    settings = replace(SETTINGS, draws=2000, chains=2)
+    prepare(sb.build_model(runs, law), sampler)(data, settings, seed=1, watch=watch)
+    told = [(detail, share) for detail, share in watch.told if share is not None]
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] <= 1
+    assert all(
+        re.fullmatch(r"sampling, [012] of 2 chains done, \d+ divergences?", detail)
+        for detail, _ in told
+    )
+
+
+INTERRUPTED = """
+import sys
+import scaling_bayes as sb
+from scaling_bayes._progress import Lines
+Lines.first = Lines.every = 0.1
+runs = sb.datasets.load_tiny_transformers()
+sb.fit(runs, sb.laws.Chinchilla(), settings=sb.SamplerSettings(draws=500_000), seed=1)
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_sampling_at_once():
+    command = [sys.executable, "-c", INTERRUPTED]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "sampling" in line)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        rest = process.stderr.read()
+        process.wait()
+    assert time.monotonic() - began < 10
+    assert rest.splitlines()[-1] == "KeyboardInterrupt"
+    assert "Fit of chinchilla: ended after" in rest
 
 
 def test_draws_that_fail_twice_raise_with_parameter_figure_and_remedy():
