@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._draws import LawDraws
-from scaling_bayes._forecast import Forecast, forecast
+from scaling_bayes._forecast import forecast
+from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes._forecaster import Forecasting
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._scores import crps, interval_score, log_draws, log_score, quantile_of

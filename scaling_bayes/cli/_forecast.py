@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from scaling_bayes._draws import LawDraws
-    from scaling_bayes._forecast import Of
+    from scaling_bayes._forecast_answer import Of
 
 EXAMPLES = """\
 Examples

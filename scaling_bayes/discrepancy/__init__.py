@@ -13,6 +13,7 @@ from scaling_bayes.discrepancy._base import (
     WEIGHT,
     Discrepancy,
     DiscrepancyDraws,
+    Shift,
 )
 from scaling_bayes.discrepancy._smooth import Smooth
 
@@ -28,5 +29,6 @@ __all__ = [
     "WEIGHT",
     "Discrepancy",
     "DiscrepancyDraws",
+    "Shift",
     "Smooth",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scaling_bayes.parameters import Declared
@@ -23,6 +24,9 @@ ROWS = "discrepancy_row"
 """Name of the runs that are the landmarks."""
 WEIGHT = "discrepancy_weight"
 """Name of the weight of each component, on log loss."""
+
+Shift = Callable[["xr.Dataset", "np.random.Generator"], "xr.DataArray"]
+"""From points and a source of randomness to draws of the shift of log loss there."""
 
 DATA_DIMS = {
     BASIS: ("run", "component"),
@@ -115,6 +119,29 @@ class Discrepancy(Declared, ABC):
             Source of what the runs do not determine.
         """
 
+    def over(
+        self,
+        draws: xr.Dataset,
+        landmarks: Mapping[str, np.ndarray],
+        points: xr.Dataset,
+        rng: np.random.Generator,
+    ) -> Shift:
+        """Return what draws the shift at some of many points at a time.
+
+        By default each time by `sample`: then draws at points of different times are joint in the
+        weights alone.
+
+        Parameters
+        ----------
+        draws, landmarks
+            As in `sample`.
+        points : Dataset
+            All the points.
+        rng : numpy.random.Generator
+            Source of what the runs do not determine and all points share.
+        """
+        return partial(self.sample, draws, landmarks)
+
     def to_dict(self) -> dict[str, Any]:
         """Return name, class, priors and number of components as plain data, for saving.
 
@@ -147,3 +174,7 @@ class DiscrepancyDraws:
     def sample(self, points: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
         """Return draws of the shift of log loss at points; see `Discrepancy.sample`."""
         return self.discrepancy.sample(self.draws, self.landmarks, points, rng)
+
+    def over(self, points: xr.Dataset, rng: np.random.Generator) -> Shift:
+        """Return what draws the shift at some of many points; see `Discrepancy.over`."""
+        return self.discrepancy.over(self.draws, self.landmarks, points, rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -13,6 +13,8 @@ Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 _LEFT_OVER = 40
 _NEGLIGIBLE = 1e-6
+_AT_ONCE = 10_000
+"""Places looked at together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +49,34 @@ class Components:
         ).T
         return values
 
-    def rest(self, places: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Return draws of what the components leave over at places, of shape (draw, place).
+    def with_leading(self, places: np.ndarray) -> Components:
+        """Return these landmarks, and then the places that lead in what they leave over.
 
-        Draws are joint over the places in the leading components of the rest, and independent
-        in the little that these leave over in turn.
+        Among very many places, the ones that lead in some of them compete for it (tournament
+        pivoting, Grigori, Demmel and Xiang 2011), so that memory does not grow with the places.
         """
-        explained = self.at(places)
-        _, values = _pivots(places, self.kernel, explained, _LEFT_OVER)
-        smooth = values[:, explained.shape[1] :]
-        spread = np.sqrt(np.clip(1 - np.sum(values**2, axis=1), 0, None))
-        draws: np.ndarray = rng.standard_normal((n_draws, smooth.shape[1])) @ smooth.T
-        draws += spread * rng.standard_normal(draws.shape)
-        return draws
+        while len(places) > _AT_ONCE:
+            starts = range(0, len(places), _AT_ONCE)
+            some = (places[start : start + _AT_ONCE] for start in starts)
+            places = np.concatenate([self._leading(each) for each in some])
+        leading = self._leading(places)
+        return replace(self, landmarks=np.concatenate([self.landmarks, leading]))
+
+    def _leading(self, places: np.ndarray) -> np.ndarray:
+        rows, _ = _pivots(places, self.kernel, self.at(places), _LEFT_OVER)
+        return places[rows]
+
+
+def left_over(values: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of what components leave over at places, of shape (place,).
+
+    Parameters
+    ----------
+    values : ndarray, shape (place, component)
+        What `Components.at` returned.
+    """
+    spread: np.ndarray = np.sqrt(np.clip(1 - np.sum(values**2, axis=1), 0, None))
+    return spread
 
 
 def leading_rows(places: np.ndarray, kernel: Kernel, at_most: int) -> np.ndarray:

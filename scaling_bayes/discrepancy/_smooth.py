@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import log, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from scaling_bayes.discrepancy._base import (
     STRENGTHS,
     WEIGHT,
     Discrepancy,
+    Shift,
 )
-from scaling_bayes.discrepancy._components import Components, leading_rows
+from scaling_bayes.discrepancy._components import Components, leading_rows, left_over
 from scaling_bayes.errors import InputError
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
@@ -105,36 +107,78 @@ class Smooth(Discrepancy):
         points: xr.Dataset,
         rng: np.random.Generator,
     ) -> xr.DataArray:
-        """Return draws of the shift of log loss; see `Discrepancy.sample`."""
-        import xarray as xr
+        """Return draws of the shift of log loss; see `Discrepancy.sample`.
 
+        Between and beyond the landmarks, draws are joint over the points in the leading components
+        of what these leave over, and independent in the little that remains.
+        """
+        return self.over(draws, landmarks, points, rng)(points, rng)
+
+    def over(
+        self,
+        draws: xr.Dataset,
+        landmarks: Mapping[str, np.ndarray],
+        points: xr.Dataset,
+        rng: np.random.Generator,
+    ) -> Shift:
+        """Return what draws the shift at some points, joint over all; see `Discrepancy.over`."""
         missing = [name for name in _SIZES if name not in points]
         if missing:
             raise InputError(
                 f"the discrepancy needs n_params and tokens of every point; the points have no "
                 f"{' and no '.join(missing)}. Give two of n_params, tokens and flops."
             )
-        places = self._places({name: points[name].to_numpy() for name in _SIZES})
-        (point,) = points[_SIZES[0]].dims
-        components = Components(_matern52, self._places(landmarks))
-        values = components.at(places)
+        known = Components(_matern52, self._places(landmarks))
+        every = known.with_leading(self._places({name: points[name] for name in _SIZES}))
+        n_known, n_every = len(known.landmarks), len(every.landmarks)
         tau = draws["tau"].transpose("chain", "draw")
-        weight = draws[WEIGHT].transpose("chain", "draw", "component").to_numpy()
-        rest = components.rest(places, tau.size, rng).reshape(*tau.shape, -1)
-        return xr.DataArray(
-            weight[..., : values.shape[1]] @ values.T + tau.to_numpy()[..., None] * rest,
-            dims=("chain", "draw", point),
-            coords=tau.coords,
-        )
+        weight = draws[WEIGHT].transpose("chain", "draw", "component").to_numpy()[..., :n_known]
+        others = rng.standard_normal((tau.size, n_every - n_known)).reshape(*tau.shape, -1)
+        weights = np.concatenate([weight, tau.to_numpy()[..., None] * others], axis=-1)
+        return _ByComponents(self._places, every, weights, tau)
 
     def to_dict(self) -> dict[str, Any]:
         """Return name, class, priors, number of components and lengths; see `Discrepancy`."""
         return super().to_dict() | {"lengths": [float(length) for length in self.lengths]}
 
-    def _places(self, sizes: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _places(self, sizes: Mapping[str, Any]) -> np.ndarray:
         """Return log C and log(D / N) in correlation lengths, of shape (run, 2)."""
         log_n, log_d = (np.log(np.asarray(sizes[name], dtype=float)) for name in _SIZES)
         return np.column_stack([log_n + log_d, log_d - log_n]) / self.lengths
+
+
+@dataclass(frozen=True, eq=False)
+class _ByComponents:
+    """Draws of the shift by the weights of components, and what these leave over.
+
+    Attributes
+    ----------
+    places : callable
+        From sizes to places.
+    components : Components
+        The components.
+    weights : ndarray, shape (chain, draw, component)
+        Their weights.
+    tau : DataArray
+        Scale of the discrepancy, with dims chain and draw.
+    """
+
+    places: Callable[[Mapping[str, Any]], np.ndarray]
+    components: Components
+    weights: np.ndarray
+    tau: xr.DataArray
+
+    def __call__(self, points: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
+        import xarray as xr
+
+        values = self.components.at(self.places({name: points[name] for name in _SIZES}))
+        shift = self.weights @ values.T
+        rest = rng.standard_normal((self.tau.size, len(values))).reshape(shift.shape)
+        rest *= self.tau.to_numpy()[..., None]
+        rest *= left_over(values)
+        shift += rest
+        (point,) = points[_SIZES[0]].dims
+        return xr.DataArray(shift, dims=("chain", "draw", point), coords=self.tau.coords)
 
 
 def _matern52(a: np.ndarray, b: np.ndarray) -> np.ndarray:

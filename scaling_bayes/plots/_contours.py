@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scaling_bayes._allocation import Allocation, allocate
+from scaling_bayes._allocation import allocate
+from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._draws import point_dataset
 from scaling_bayes._forecast import mean_loss
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile

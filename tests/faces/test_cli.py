@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 import scaling_bayes as sb
-from scaling_bayes._allocation import DEFAULT_TOLERANCE
+from scaling_bayes._allocation_answer import DEFAULT_TOLERANCE
 from scaling_bayes._atomic import replacing
 from scaling_bayes._sampling import SAMPLERS
 from scaling_bayes.cli import _allocate, _fit, _numbers
