@@ -12,6 +12,7 @@ from scaling_bayes._fit import COORDINATES_KEY, Fit
 from scaling_bayes._identifiability import check_identifiable
 from scaling_bayes._kernel.power_sum_density import power_sum_density
 from scaling_bayes._model import OBSERVED, build_model, data_dims, model_data
+from scaling_bayes._most_rows import check_number
 from scaling_bayes._sampling import (
     KernelSampler,
     OnFailure,
@@ -110,7 +111,7 @@ class Fitter:
         Raises
         ------
         InputError
-            If `runs` is no `Runs`.
+            If `runs` is no `Runs`, or has more than 200,000 rows.
         IdentifiabilityError
             If the runs cannot identify the law.
         ConvergenceError
@@ -120,6 +121,7 @@ class Fitter:
             raise InputError(
                 f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns."
             )
+        check_number(runs)
         check_identifiable(runs, self.law)
         if self._prepared is None:
             self._prepared = self._sampler_of(runs)
@@ -219,6 +221,8 @@ def fit(
 
     Raises
     ------
+    InputError
+        If there are more than 200,000 rows, or an option does not suit.
     IdentifiabilityError
         If the runs cannot identify the law.
     ConvergenceError

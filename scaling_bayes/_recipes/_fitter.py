@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._identifiability import check_identifiable
+from scaling_bayes._most_rows import check_number
 from scaling_bayes._recipes._comparison import RecipeComparison, free_spreads, gated
 from scaling_bayes._recipes._likeness import Likeness, checked_share
 from scaling_bayes._recipes._model import OBSERVED, SIDES, build_recipe_model, recipe_data
@@ -111,6 +112,7 @@ class RecipeFitter:
             source=" and ".join(runs),
             flops_per_param_token=first.flops_per_param_token,
         )
+        check_number(pooled)
         check_identifiable(pooled, law)
         for name, own in runs.items():
             _check_enough(name, own, law, spreads)
