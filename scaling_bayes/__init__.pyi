@@ -6,9 +6,9 @@ from . import laws as laws
 from . import noise as noise
 from . import plots as plots
 from . import units as units
-from ._allocation import Allocation as Allocation
 from ._allocation import allocate as allocate
 from ._allocation import loss_given_up as loss_given_up
+from ._allocation_answer import Allocation as Allocation
 from ._average import Average as Average
 from ._average import AverageFitter as AverageFitter
 from ._average import average as average
@@ -34,8 +34,8 @@ from ._fit import Fit as Fit
 from ._fit import load as load
 from ._fitter import Fitter as Fitter
 from ._fitter import fit as fit
-from ._forecast import Forecast as Forecast
 from ._forecast import forecast as forecast
+from ._forecast_answer import Forecast as Forecast
 from ._forecaster import Forecaster as Forecaster
 from ._forecaster import Forecasting as Forecasting
 from ._groups import fit_groups as fit_groups

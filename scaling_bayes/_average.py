@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from scaling_bayes._allocation import Allocation, allocate, loss_given_up
+from scaling_bayes._allocation import allocate, loss_given_up
+from scaling_bayes._allocation_answer import Allocation
+from scaling_bayes._blocks import block
 from scaling_bayes._draws import LawDraws
-from scaling_bayes._forecast import Forecast, forecast
+from scaling_bayes._forecast import forecast
+from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast, Of
+from scaling_bayes._forecast_parts import ForecastInParts
 from scaling_bayes._forecaster import Forecaster, Forecasting
 from scaling_bayes._mixture import Mixture, has_law
 from scaling_bayes._reach import ComputeToReach, compute_to_reach
@@ -86,7 +90,7 @@ class Average(Mixture):
             name: _forecast_of(name, member, points, given, seed)
             for name, member in self.weighted.items()
         }
-        lengths = {name: each.mean_curve.sizes["point"] for name, each in found.items()}
+        lengths = {name: each.n_points for name, each in found.items()}
         if len(set(lengths.values())) > 1:
             raise InputError(
                 "the members forecast different numbers of points: "
@@ -94,17 +98,11 @@ class Average(Mixture):
                 + ". Leave out those that do not forecast every point asked for."
             )
         columns = {str(name): x for each in found.values() for name, x in each.points.items()}
-        new_runs = {
-            name: each.new_run.rename("loss")
-            for name, each in found.items()
-            if each.new_run is not None
-        }
-        return Forecast(
-            self.label,
-            next(iter(found.values())).points.assign(columns),
-            self.mix({name: each.mean_curve.rename("loss") for name, each in found.items()}),
-            self.mix(new_runs) if len(new_runs) == len(found) else None,
-        )
+        where = next(iter(found.values())).points.assign(columns)
+        parts = _MixedParts(self, where, found)
+        if next(iter(lengths.values())) <= POINTS_AT_ONCE:
+            return parts.mixed(where, found)
+        return ForecastInParts(self.label, where, parts.known, parts)
 
     def allocate(self, *, flops: object) -> Allocation:
         r"""Return the compute-optimal allocation of budgets; see `scaling_bayes.allocate`.
@@ -123,6 +121,40 @@ class Average(Mixture):
     ) -> xr.DataArray:
         """Return what runs lose against the optimum; see `scaling_bayes.loss_given_up`."""
         return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops)
+
+
+@dataclass(frozen=True, eq=False)
+class _MixedParts:
+    """What makes the parts of an average's forecast from those of its members."""
+
+    average: Mixture
+    points: xr.Dataset
+    members: Mapping[str, Forecast]
+
+    @property
+    def known(self) -> tuple[Of, ...]:
+        """What all members forecast."""
+        return min((each.known for each in self.members.values()), key=len)
+
+    def __call__(self, number: int, of: Of) -> Forecast:
+        some = {name: each.parts(of)[number] for name, each in self.members.items()}
+        return self.mixed(self.points.isel(point=block(number, POINTS_AT_ONCE)), some)
+
+    def mixed(self, points: xr.Dataset, members: Mapping[str, Forecast]) -> Forecast:
+        """Return the forecast of the mixture of the members' forecasts."""
+        new_runs = {
+            name: each.new_run.rename("loss")
+            for name, each in members.items()
+            if each.new_run is not None
+        }
+        return Forecast(
+            self.average.label,
+            points,
+            self.average.mix(
+                {name: each.mean_curve.rename("loss") for name, each in members.items()}
+            ),
+            self.average.mix(new_runs) if len(new_runs) == len(members) else None,
+        )
 
 
 def average(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scaling_bayes._draws import discrepancy_of
-from scaling_bayes._influence import CONFLICT, WEAK, Sampled, identifiability_of, sensitivity_of
+from scaling_bayes._influence import CONFLICT, WEAK, Modelled, identifiability_of, sensitivity_of
 from scaling_bayes._trends import (
     TOKENS_PER_PARAM,
     Scatter,
@@ -21,7 +21,6 @@ from scaling_bayes._trends import (
     scatter_of,
     trends_of,
 )
-from scaling_bayes.runs import Runs
 from scaling_bayes.units import format_quantity
 
 SIGNIFICANT = 0.05
@@ -44,14 +43,6 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     **{name: partial(format_quantity, kind=name) for name in ("n_params", "tokens", "flops")},
     TOKENS_PER_PARAM: "{:.3g}".format,
 }
-
-
-class Fitted(Sampled, Protocol):
-    """A law that was fitted to runs."""
-
-    @property
-    def runs(self) -> Runs:
-        """The runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +111,7 @@ class Check:
         return "\n".join([title, *(f"- {sentence}" for sentence in self.words)])
 
 
-def check(source: Fitted, *, seed: int | None = None) -> Check:
+def check(source: Modelled, *, seed: int | None = None) -> Check:
     """Return how far a fit describes its runs, and how far the runs determine the fit.
 
     Parameters

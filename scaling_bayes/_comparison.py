@@ -14,20 +14,19 @@ from scaling_bayes._fit import Fit
 from scaling_bayes._future import future_of
 from scaling_bayes._held_out import rmse, score
 from scaling_bayes._intervals import DEFAULT_PROB
+from scaling_bayes._leave_one_out import leave_one_out
 from scaling_bayes._marginal_likelihood import (
     COMPARED,
     MarginalLikelihood,
     bayes_factors,
     digest_of,
 )
-from scaling_bayes._model import OBSERVED
 from scaling_bayes._verdict import caution, in_words
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 
 if TYPE_CHECKING:
     import numpy as np
-    import xarray as xr
 
 _EVIDENCE = {
     "elpd": "elpd",
@@ -205,16 +204,6 @@ def compare(
     )
 
 
-def log_likelihood(fit: Fit) -> xr.DataArray:
-    """Return the log density of the log loss of each run fitted, with dims chain, draw, run."""
-    import pymc as pm
-
-    density: xr.Dataset = pm.compute_log_likelihood(
-        fit.data_tree, model=fit.model, extend_inferencedata=False, progressbar=False
-    )
-    return density[OBSERVED]
-
-
 def _common_runs(fits: Mapping[str, Fit]) -> Runs:
     if not fits:
         raise InputError(
@@ -260,20 +249,8 @@ def _check_marginal_likelihoods(found: Mapping[str, object], fits: Mapping[str, 
 
 def _evidence(fits: Mapping[str, Fit], n_runs: int) -> pd.DataFrame:
     import arviz_stats
-    import xarray as xr
 
-    estimates = {
-        name: arviz_stats.loo(
-            xr.DataTree.from_dict(
-                {
-                    "posterior": fit.data_tree["posterior"].to_dataset(),
-                    "log_likelihood": log_likelihood(fit).to_dataset(),
-                }
-            ),
-            pointwise=True,
-        )
-        for name, fit in fits.items()
-    }
+    estimates = {name: leave_one_out(fit) for name, fit in fits.items()}
     bad = {
         name: float((estimate.pareto_k > estimate.good_k).mean())
         for name, estimate in estimates.items()

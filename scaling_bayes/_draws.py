@@ -120,6 +120,22 @@ def point_dataset(columns: Mapping[Any, Any]) -> xr.Dataset:
     return xr.Dataset({name: ("point", np.asarray(values)) for name, values in columns.items()})
 
 
+def check_covariates(source: LawDraws, points: xr.Dataset) -> None:
+    """Refuse points that lack a covariate of the law.
+
+    Raises
+    ------
+    InputError
+        If one is missing.
+    """
+    missing = [name for name in source.law.covariates if name not in points]
+    if missing:
+        raise InputError(
+            f"{source.law.name} needs {' and '.join(missing)} of every point; "
+            f"the points have {', '.join(map(str, points.data_vars))}."
+        )
+
+
 def law_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
     """Return the law's loss in nats per token for each draw and each of the points.
 
@@ -128,11 +144,28 @@ def law_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
     InputError
         If a covariate of the law is missing from the points.
     """
-    missing = [name for name in source.law.covariates if name not in points]
-    if missing:
-        raise InputError(
-            f"{source.law.name} needs {' and '.join(missing)} of every point; "
-            f"the points have {', '.join(map(str, points.data_vars))}."
-        )
+    check_covariates(source, points)
     loss: xr.DataArray = source.law.loss(source.draws, points)
     return loss.transpose("chain", "draw", ...).rename("loss").assign_attrs(units="nats per token")
+
+
+def mean_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
+    """Return the loss of the mean of runs: of the law, times what its discrepancy makes of it.
+
+    Parameters
+    ----------
+    source : Fit or PublishedLaw
+        The law and its draws.
+    points : Dataset
+        Sizes and other covariates, with one dim.
+
+    Returns
+    -------
+    DataArray
+        Nats per token, with dims chain, draw and that of the points.
+    """
+    by_law, error = law_loss(source, points), discrepancy_of(source)
+    if error is None:
+        return by_law
+    shift = error.at(points)
+    return (by_law * np.exp(shift)).assign_attrs(by_law.attrs)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_bayes import _storage
-from scaling_bayes._allocation import Allocation, allocate, loss_given_up
+from scaling_bayes._allocation import allocate, loss_given_up
+from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._check import Check, check
 from scaling_bayes._coordinates import CoordinateName
 from scaling_bayes._diagnostics import Diagnostics, diagnose
-from scaling_bayes._forecast import Forecast, forecast
+from scaling_bayes._forecast import forecast
+from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._model import build_model
 from scaling_bayes._reach import ComputeToReach, compute_to_reach

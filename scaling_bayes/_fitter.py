@@ -12,6 +12,7 @@ from scaling_bayes._fit import COORDINATES_KEY, Fit
 from scaling_bayes._identifiability import check_identifiable
 from scaling_bayes._kernel.power_sum_density import power_sum_density
 from scaling_bayes._model import OBSERVED, build_model, data_dims, model_data
+from scaling_bayes._most_rows import check_number
 from scaling_bayes._progress import watched
 from scaling_bayes._sampling import (
     KernelSampler,
@@ -117,7 +118,7 @@ class Fitter:
         Raises
         ------
         InputError
-            If `runs` is no `Runs`.
+            If `runs` is no `Runs`, or has more than 200,000 rows.
         IdentifiabilityError
             If the runs cannot identify the law.
         ConvergenceError
@@ -127,6 +128,7 @@ class Fitter:
             raise InputError(
                 f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns."
             )
+        check_number(runs)
         check_identifiable(runs, self.law)
         data = model_data(runs, self.law, self.discrepancy)
         models = (self.law, self.noise, self.discrepancy)
@@ -229,6 +231,8 @@ def fit(
 
     Raises
     ------
+    InputError
+        If there are more than 200,000 rows, or an option does not suit.
     IdentifiabilityError
         If the runs cannot identify the law.
     ConvergenceError

@@ -3,148 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws, complete_sizes, discrepancy_of, law_loss, point_dataset
-from scaling_bayes._intervals import (
-    DEFAULT_PROB,
-    SAMPLE_DIMS,
-    IntervalKind,
-    interval,
-    is_point,
-    quantile,
-    shown_in_words,
+from scaling_bayes._blocks import block, n_blocks
+from scaling_bayes._draws import (
+    LawDraws,
+    check_covariates,
+    complete_sizes,
+    mean_loss,
+    point_dataset,
 )
+from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast, Of
+from scaling_bayes._forecast_parts import ForecastInParts
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
-from scaling_bayes.units import SIZES, format_quantity
+from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-Of = Literal["mean_curve", "new_run"]
-
 WEIGHT = "weight"
 OBSERVED = "observed_loss"
 """What the loss of a table of points is called, beside the one that is forecast."""
-
-
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """Posterior of the loss at points (N, D).
-
-    Two questions are kept apart. The mean curve is the law itself, times its discrepancy if it
-    has one: where the middle of many runs at that point would lie. A new run scatters around it
-    by the noise of the fit.
-
-    Attributes
-    ----------
-    label : str
-        The fit or published law that made the forecast.
-    points : Dataset
-        The covariates, with dim ``point``.
-    mean_curve : DataArray
-        Its loss in nats per token, with dims chain, draw and point.
-    new_run : DataArray or None
-        Loss of a single new run, likewise, or of the mean of as many as the point's ``weight``
-        says; None for a published law, whose noise is unknown.
-    """
-
-    label: str
-    points: xr.Dataset
-    mean_curve: xr.DataArray
-    new_run: xr.DataArray | None
-
-    def draws(self, of: Of = "new_run") -> xr.DataArray:
-        """Return the draws of the mean curve or of a new run.
-
-        Raises
-        ------
-        InputError
-            If a new run is asked of a law whose noise is not known.
-        """
-        if of == "mean_curve":
-            return self.mean_curve
-        if of != "new_run":
-            raise InputError(f"of is {of!r}; take 'mean_curve' or 'new_run'.")
-        if self.new_run is None:
-            raise InputError(
-                f"{self.label} has no noise, so a new run cannot be forecast from it. "
-                "Ask for of='mean_curve'."
-            )
-        return self.new_run
-
-    def interval(
-        self,
-        *,
-        prob: float = DEFAULT_PROB,
-        of: Of = "new_run",
-        kind: IntervalKind = "equal-tailed",
-    ) -> xr.DataArray:
-        """Return the credible interval of the loss at each point.
-
-        Parameters
-        ----------
-        prob : float
-            Probability inside.
-        of : {"new_run", "mean_curve"}
-            What the interval is of.
-        kind : {"equal-tailed", "hdi"}
-            Kind of interval.
-
-        Returns
-        -------
-        DataArray
-            With dims ``bound`` (lower, upper) and ``point``.
-        """
-        return interval(self.draws(of), prob=prob, kind=kind)
-
-    def probability_below(self, target: float, *, of: Of = "new_run") -> xr.DataArray:
-        """Return the probability that the loss is below a target, at each point.
-
-        Parameters
-        ----------
-        target : float
-            Loss in nats per token.
-        of : {"new_run", "mean_curve"}
-            Whose loss.
-        """
-        below: xr.DataArray = (self.draws(of) < target).mean(SAMPLE_DIMS)
-        return below.rename("probability_below").assign_attrs(units="1", target=target)
-
-    def to_frame(
-        self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
-    ) -> pd.DataFrame:
-        """Return one row a point: its covariates, the median loss, and the intervals.
-
-        Columns ``mean_curve_lower`` and ``mean_curve_upper``, and where the noise is known
-        ``new_run_lower`` and ``new_run_upper``, bound the intervals of probability `prob`.
-        """
-        frame = self.points.to_dataframe()
-        frame["loss"] = quantile(self.mean_curve, 0.5).values
-        known: tuple[Of, ...] = (
-            ("mean_curve",) if self.new_run is None else ("mean_curve", "new_run")
-        )
-        for of in known:
-            lower, upper = self.interval(prob=prob, of=of, kind=kind).values
-            frame[f"{of}_lower"], frame[f"{of}_upper"] = lower, upper
-        return frame
-
-    def __repr__(self) -> str:
-        frame = self.to_frame()
-        if is_point(self.mean_curve):
-            frame = frame.drop(columns=["mean_curve_lower", "mean_curve_upper"])
-        for name in SIZES:
-            if name in frame:
-                frame[name] = [format_quantity(value, kind=name) for value in frame[name]]
-        return (
-            f"Forecast by {self.label}: loss in nats per token, "
-            f"{shown_in_words(self.mean_curve)}\n"
-            + frame.to_string(index=False, float_format="{:.4f}".format)
-        )
 
 
 def points_of(
@@ -181,30 +64,6 @@ def points_of(
     return point_dataset(complete_sizes(in_table, source.flops_per_param_token) | columns)
 
 
-def mean_loss(source: LawDraws, points: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
-    """Return the loss of the mean curve: of the law, times what its discrepancy makes of it.
-
-    Parameters
-    ----------
-    source : Fit or PublishedLaw
-        The law and its draws.
-    points : Dataset
-        What `points_of` returned.
-    rng : numpy.random.Generator
-        Source of what the runs do not tell of the discrepancy; not used where there is none.
-
-    Returns
-    -------
-    DataArray
-        Nats per token, with dims chain, draw and point.
-    """
-    by_law = law_loss(source, points)
-    error = discrepancy_of(source)
-    if error is None:
-        return by_law
-    return (by_law * np.exp(error.at(points))).assign_attrs(by_law.attrs)
-
-
 def forecast(
     source: LawDraws,
     points: pd.DataFrame | Runs | None = None,
@@ -227,13 +86,14 @@ def forecast(
         Sizes of the points, scalar or of shape (point,); ``"70B"`` is read as 70e9. Two of
         them give the third by C = k N D.
     seed : int or Generator, optional
-        Source of the noise of new runs, and of the discrepancy between and beyond the fitted
-        runs.
+        Source of the noise of new runs.
 
     Returns
     -------
     Forecast
-        Draws of the mean curve and of a new run at each point.
+        Draws of the mean curve and of a new run at each point. Of more than 1000 points, draws
+        are made where they are read, always the same; intervals and probabilities of a million
+        points need no more memory than those of a thousand. Each draw is one curve for all points.
 
     Raises
     ------
@@ -242,14 +102,37 @@ def forecast(
     """
     where = points_of(source, points, n_params=n_params, tokens=tokens, flops=flops)
     rng = np.random.default_rng(seed)
-    mean_curve = mean_loss(source, where, rng)
-    new_run = None
-    if source.noise is not None:
-        # A draw with very heavy tails can lie beyond the largest float; infinity is its value.
-        with np.errstate(over="ignore"):
-            log_loss = source.noise.sample(
-                np.log(mean_curve), source.noise_draws, rng, weight=where.get(WEIGHT, 1.0)
-            )
-            new_run = np.exp(log_loss)
-        new_run = new_run.assign_attrs(mean_curve.attrs)
-    return Forecast(source.label, where, mean_curve, new_run)
+    n_points = where.sizes["point"]
+    check_covariates(source, where)
+    if n_points <= POINTS_AT_ONCE:
+        return _drawn(source, where, rng, "new_run")
+    known: tuple[Of, ...] = ("mean_curve",) if source.noise is None else ("mean_curve", "new_run")
+    seeds = rng.integers(2**63, size=n_blocks(n_points, POINTS_AT_ONCE))
+    return ForecastInParts(source.label, where, known, _Parts(source, where, seeds))
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What makes the parts of a forecast by a law, each from a seed of its own."""
+
+    source: LawDraws
+    points: xr.Dataset
+    seeds: np.ndarray
+
+    def __call__(self, number: int, of: Of) -> Forecast:
+        some = self.points.isel(point=block(number, POINTS_AT_ONCE))
+        return _drawn(self.source, some, np.random.default_rng(self.seeds[number]), of)
+
+
+def _drawn(source: LawDraws, points: xr.Dataset, rng: np.random.Generator, of: Of) -> Forecast:
+    """Return the forecast of points; without a new run if that is not asked for, or not known."""
+    mean_curve = mean_loss(source, points)
+    if of == "mean_curve" or source.noise is None:
+        return Forecast(source.label, points, mean_curve, None)
+    # A draw with very heavy tails can lie beyond the largest float; infinity is its value.
+    with np.errstate(over="ignore"):
+        log_loss = source.noise.sample(
+            np.log(mean_curve), source.noise_draws, rng, weight=points.get(WEIGHT, 1.0)
+        )
+        new_run = np.exp(log_loss).assign_attrs(mean_curve.attrs)
+    return Forecast(source.label, points, mean_curve, new_run)

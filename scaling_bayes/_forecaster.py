@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from scaling_bayes._forecast import Forecast
+    from scaling_bayes._forecast_answer import Forecast
     from scaling_bayes.runs import Runs
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._draws import LawDraws
-from scaling_bayes._forecast import Forecast, forecast
+from scaling_bayes._forecast import forecast
+from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast
 from scaling_bayes._forecaster import Forecasting
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._scores import crps, interval_score, log_draws, log_score, quantile_of
@@ -90,15 +91,26 @@ def rmse(source: LawDraws | Forecasting, runs: Runs) -> float:
 def _scores(source: LawDraws | Forecasting, runs: Runs, prob: float, seed: int) -> dict[str, float]:
     made = _forecast(source, runs, seed)
     scores = {"rmse": _rmse(made, runs)} | dict.fromkeys(_OF_A_NEW_RUN, np.nan)
-    if made.new_run is None:
+    if "new_run" not in made.known:
         return scores
-    draws, observed = log_draws(made.new_run), _log_loss(runs)
-    lower, upper = (quantile_of(draws, q) for q in ((1 - prob) / 2, (1 + prob) / 2))
+    observed = np.split(_log_loss(runs), range(POINTS_AT_ONCE, len(runs), POINTS_AT_ONCE))
+    parts = [
+        _of_a_new_run(part, some, prob) for part, some in zip(made.parts(), observed, strict=True)
+    ]
     return scores | {
-        "log_score": float(log_score(draws, observed).mean()),
-        "crps": float(crps(draws, observed).mean()),
-        "interval_score": float(interval_score(lower, upper, observed, prob=prob).mean()),
-        "coverage": float(((lower <= observed) & (observed <= upper)).mean()),
+        name: float(np.concatenate([part[name] for part in parts]).mean()) for name in _OF_A_NEW_RUN
+    }
+
+
+def _of_a_new_run(made: Forecast, observed: np.ndarray, prob: float) -> dict[str, np.ndarray]:
+    """Return the scores of each run."""
+    draws = log_draws(made.draws("new_run"))
+    lower, upper = (quantile_of(draws, q) for q in ((1 - prob) / 2, (1 + prob) / 2))
+    return {
+        "log_score": log_score(draws, observed),
+        "crps": crps(draws, observed),
+        "interval_score": interval_score(lower, upper, observed, prob=prob),
+        "coverage": (lower <= observed) & (observed <= upper),
     }
 
 
@@ -109,7 +121,9 @@ def _forecast(source: LawDraws | Forecasting, runs: Runs, seed: int) -> Forecast
 
 
 def _rmse(made: Forecast, runs: Runs) -> float:
-    error = quantile_of(log_draws(made.mean_curve), 0.5) - _log_loss(runs)
+    parts = made.parts("mean_curve")
+    medians = [quantile_of(log_draws(part.mean_curve), 0.5) for part in parts]
+    error = np.concatenate(medians) - _log_loss(runs)
     return float(np.sqrt(np.mean(error**2)))
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
+from scaling_bayes._at_runs import Fitted, log_likelihoods
 from scaling_bayes._draws import LawDraws, discrepancy_of
+from scaling_bayes._model import OBSERVED
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
 
@@ -25,19 +27,15 @@ NEITHER = "none"
 _PRIOR_DRAWS = 4000
 
 
-class Sampled(LawDraws, Protocol):
-    """A law whose draws were sampled from a PyMC model."""
-
-    @property
-    def data_tree(self) -> xr.DataTree:
-        """The draws, as ArviZ knows them."""
+class Modelled(Fitted, Protocol):
+    """A law that was fitted to runs by a PyMC model."""
 
     @property
     def model(self) -> pm.Model:
         """The model with every natural parameter as a variable with its prior."""
 
 
-def sensitivity_of(source: Sampled) -> pd.DataFrame:
+def sensitivity_of(source: Modelled) -> pd.DataFrame:
     """Return how far each parameter moves when priors or likelihood are power-scaled.
 
     Kallioinen et al. 2024. What is raised to a power is the density of the log of a parameter
@@ -48,7 +46,7 @@ def sensitivity_of(source: Sampled) -> pd.DataFrame:
 
     Parameters
     ----------
-    source : Sampled
+    source : Fit
         The draws and their model.
 
     Returns
@@ -61,9 +59,10 @@ def sensitivity_of(source: Sampled) -> pd.DataFrame:
     import xarray as xr
 
     tree, model = source.data_tree, source.model
-    quiet = {"extend_inferencedata": False, "progressbar": False}
-    log_prior = pm.stats.compute_log_prior(tree, model=model, **quiet)
-    log_likelihood = pm.stats.compute_log_likelihood(tree, model=model, **quiet)
+    log_prior = pm.stats.compute_log_prior(
+        tree, model=model, extend_inferencedata=False, progressbar=False
+    )
+    log_likelihood = sum(some.sum("run") for some in log_likelihoods(source))
     declared = _declared(source)
     drawn = _draws_of(source)
     moved = {
@@ -82,7 +81,7 @@ def sensitivity_of(source: Sampled) -> pd.DataFrame:
     groups = {
         "posterior": xr.Dataset(moved),
         "log_prior": log_prior,
-        "log_likelihood": log_likelihood,
+        "log_likelihood": xr.Dataset({OBSERVED: log_likelihood}),
     }
     scaled = xr.DataTree.from_dict(groups)
     table = pd.DataFrame(

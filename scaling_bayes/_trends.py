@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._draws import LawDraws, discrepancy_of, law_loss
-from scaling_bayes._forecast import forecast
-from scaling_bayes.discrepancy import BASIS, WEIGHT, DiscrepancyDraws
+from scaling_bayes._at_runs import Fitted, ShiftAtRuns, log_curve, shift_at_runs
+from scaling_bayes._draws import LawDraws, law_loss
+from scaling_bayes._forecast import WEIGHT, points_of
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
 from scaling_bayes.runs import Runs
@@ -44,43 +44,29 @@ _STEP = 0.01
 _LARGEST_STEP = 0.1
 
 
-class Fitted(LawDraws, Protocol):
-    """A law whose draws were sampled, with what its discrepancy read of the runs."""
-
-    @property
-    def data_tree(self) -> xr.DataTree:
-        """The draws, as ArviZ knows them."""
-
-
-@dataclass(frozen=True, eq=False)
-class _AtRuns(DiscrepancyDraws):
-    """A discrepancy at the fitted runs, where what its components leave over counts as noise.
-
-    Attributes
-    ----------
-    basis : DataArray
-        Its components there, with dims point and component.
-    """
-
-    basis: xr.DataArray
-
-    def sample(self, points: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
-        """Return draws of the shift of log loss at the runs."""
-        shift: xr.DataArray = self.draws[WEIGHT].dot(self.basis, dim="component")
-        return shift
-
-
 @dataclass(frozen=True)
 class _Draws:
-    """Draws of a law, and of its noise where that is asked for."""
+    """Draws of a law."""
 
     label: str
     law: Law
     draws: xr.Dataset
     flops_per_param_token: float
-    noise: Noise | None = None
-    noise_draws: xr.Dataset | None = None
-    discrepancy_draws: _AtRuns | None = None
+    noise: None = None
+    noise_draws: None = None
+
+
+@dataclass(frozen=True)
+class _DrawsAtRuns:
+    """As many draws of a fit as can be held for its runs."""
+
+    label: str
+    law: Law
+    draws: xr.Dataset
+    flops_per_param_token: float
+    noise: Noise
+    noise_draws: xr.Dataset
+    shift: ShiftAtRuns | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,12 +127,18 @@ class Scatter:
         )
         return observed, replicated
 
-    def along(self, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return residuals in noise scales, clipped, along a direction: observed, replicated."""
+    @cached_property
+    def clipped(self) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals in noise scales, clipped: observed and replicated, of shape (draw, run)."""
         observed, replicated = (
-            np.clip(values / self.scale, -CLIPPED_AT, CLIPPED_AT) @ direction
+            np.clip(values / self.scale, -CLIPPED_AT, CLIPPED_AT)
             for values in (self.observed, self.replicated)
         )
+        return observed, replicated
+
+    def along(self, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return clipped residuals along a direction: observed, replicated."""
+        observed, replicated = (values @ direction for values in self.clipped)
         return observed, replicated
 
 
@@ -164,20 +156,21 @@ def scatter_of(
     seed : int or Generator, optional
         Source of the noise of replicates.
     """
-    drawn = _at_runs(source, len(runs))
-    forecasts = forecast(drawn, runs, seed=seed)
-    mean = np.log(forecasts.mean_curve.to_numpy()).reshape(-1, len(runs))
-    with np.errstate(divide="ignore"):
-        replicates = np.log(forecasts.draws("new_run").to_numpy()).reshape(mean.shape)
-    replicated = np.clip(replicates - mean, -_BEYOND, _BEYOND)
+    drawn = _thinned(source, len(runs))
+    points = points_of(drawn, runs)
+    curve = log_curve(drawn, points, drawn.shift, slice(None))
+    replicates = drawn.noise.sample(
+        curve, drawn.noise_draws, np.random.default_rng(seed), weight=points.get(WEIGHT, 1.0)
+    )
+    mean = curve.to_numpy().reshape(-1, len(runs))
+    replicated = np.clip(replicates.to_numpy().reshape(mean.shape) - mean, -_BEYOND, _BEYOND)
     centre = mean.mean(axis=0)
     central_draw = int(np.argmin(np.sum((mean - centre) ** 2, axis=1)))
     scale = _noise_scale(replicated)[:, None]
-    absorbed = _orthonormal(_moves(drawn, forecasts.points, central_draw) / scale)
+    absorbed = _orthonormal(_moves(drawn, points, central_draw) / scale)
     shift = np.zeros(len(runs))
-    error = drawn.discrepancy_draws
-    if error is not None:
-        basis, weights = error.basis.to_numpy(), error.draws[WEIGHT].to_numpy()
+    if drawn.shift is not None:
+        basis, weights = drawn.shift.basis.to_numpy(), drawn.shift.weights.to_numpy()
         weights = weights.reshape(len(mean), -1)
         absorbed = np.column_stack([absorbed, _taken_up(basis / scale, weights, absorbed)])
         shift = np.median(weights @ basis.T, axis=0)
@@ -331,34 +324,19 @@ def _row(
     }
 
 
-def _at_runs(source: Fitted, n_runs: int) -> _Draws:
-    """Return a source at the runs it was fitted to, with as many draws as can be held for them."""
-    draws, noise_draws = source.draws, source.noise_draws
+def _thinned(source: Fitted, n_runs: int) -> _DrawsAtRuns:
+    """Return a source with as many draws as can be held for the runs that it was fitted to."""
+    draws, shift = source.draws, shift_at_runs(source)
     every = int(np.ceil(draws.sizes["chain"] * draws.sizes["draw"] * n_runs / MOST_CELLS))
     some = {"draw": slice(None, None, every)}
-    return _Draws(
+    return _DrawsAtRuns(
         source.label,
         source.law,
         draws.isel(some),
         source.flops_per_param_token,
         source.noise,
-        None if noise_draws is None else noise_draws.isel(some),
-        _discrepancy_at_runs(source, some),
-    )
-
-
-def _discrepancy_at_runs(source: Fitted, some: Mapping[str, slice]) -> _AtRuns | None:
-    import xarray as xr
-
-    error = discrepancy_of(source)
-    if error is None:
-        return None
-    basis = source.data_tree["constant_data"][BASIS].to_numpy()
-    return _AtRuns(
-        error.discrepancy,
-        error.draws.isel(some),
-        error.landmarks,
-        xr.DataArray(basis, dims=("point", "component")),
+        source.noise_draws.isel(some),
+        None if shift is None else replace(shift, weights=shift.weights.isel(some)),
     )
 
 

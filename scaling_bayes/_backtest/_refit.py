@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._allocation import Allocation, allocate
+from scaling_bayes._allocation import allocate
+from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._draws import LawDraws
-from scaling_bayes._forecast import Forecast
+from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes._forecaster import Forecaster, Forecasting
 from scaling_bayes._mixture import Mixture
 from scaling_bayes._scores import crps, interval_score, log_draws, log_score, pit, quantile_of

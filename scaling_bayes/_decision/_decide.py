@@ -19,7 +19,7 @@ from scaling_bayes._decision._range import AllocationRange, allocation_range
 from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._decision.rules import Rule
 from scaling_bayes._draws import sizes
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._mixture import Source
 from scaling_bayes.errors import InputError

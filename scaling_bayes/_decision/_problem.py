@@ -20,7 +20,7 @@ from scaling_bayes._decision._losses import (
 )
 from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._draws import LawDraws, point_dataset
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS
 from scaling_bayes._mixture import Mixture, Source, law_names, mix, weighted_laws
 from scaling_bayes._optimum import check_trades

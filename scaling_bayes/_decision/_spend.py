@@ -14,7 +14,7 @@ from scaling_bayes._decision._losses import Repeated
 from scaling_bayes._decision._problem import Problem, scatter_of
 from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._decision._spending import Spending, choices_for, losses_of
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._mixture import Source
 from scaling_bayes.errors import InputError, UnitError

@@ -15,7 +15,7 @@ from scaling_bayes._decision._losses import shift_at
 from scaling_bayes._decision._problem import Problem
 from scaling_bayes._decision._stop import Stop, best_budget, crossing, ratio_of
 from scaling_bayes._draws import point_dataset
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS, interval, quantile
 from scaling_bayes._mixture import mix, weighted_laws
 from scaling_bayes.errors import InputError

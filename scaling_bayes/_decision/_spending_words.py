@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import interval, is_point, quantile
 from scaling_bayes.units import format_quantity
 

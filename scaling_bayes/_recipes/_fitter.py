@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._identifiability import check_identifiable
+from scaling_bayes._most_rows import check_number
 from scaling_bayes._progress import watched
 from scaling_bayes._recipes._comparison import RecipeComparison, free_spreads, gated
 from scaling_bayes._recipes._likeness import Likeness, checked_share
@@ -106,12 +107,13 @@ class RecipeFitter:
         first, second = _two(runs)
         law, noise = self.law, self.noise
         spreads = free_spreads(law, self.likeness, self.share)
-        pairs = find_pairs(first, second, list(runs), self.pair_by)
         pooled = Runs(
             pd.concat([first.frame, second.frame], ignore_index=True),
             source=" and ".join(runs),
             flops_per_param_token=first.flops_per_param_token,
         )
+        check_number(pooled)
+        pairs = find_pairs(first, second, list(runs), self.pair_by)
         check_identifiable(pooled, law)
         for name, own in runs.items():
             _check_enough(name, own, law, spreads)

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from scaling_bayes._forecast import Forecast
+from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes.baselines._options import check_count
 from scaling_bayes.baselines._points import (
     log_runs,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._forecast import Forecast, forecast
+from scaling_bayes._forecast import forecast
+from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes._identifiability import check_identifiable
 from scaling_bayes.baselines._options import check_count, check_positive
 from scaling_bayes.baselines._points import log_runs

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scaling_bayes._forecast import Forecast
+from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes.baselines._linear import Line, fitted_line
 from scaling_bayes.baselines._options import check_count, check_positive
 from scaling_bayes.baselines._points import (

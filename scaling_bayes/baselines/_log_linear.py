@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._forecast import Forecast
+from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes.baselines._linear import Line, fitted_line
 from scaling_bayes.baselines._options import check_count
 from scaling_bayes.baselines._points import (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from scaling_bayes._draws import point_dataset
-from scaling_bayes._forecast import WEIGHT, Forecast
+from scaling_bayes._forecast import WEIGHT
+from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes.errors import IdentifiabilityError
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES, Kind

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
-from scaling_bayes.cli._answer import Answer, records, show, table_of
+from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Source, View
 from scaling_bayes.cli._points import beyond_runs, check_sizes, law_alone
 from scaling_bayes.cli._sources import about, source_named
@@ -65,22 +65,23 @@ def allocate(
     check_sizes(pd.DataFrame({"flops": budgets}))
     allocation = sb.allocate(origin, flops=budgets)
     frame = allocation.to_frame(prob=view.prob, kind=view.interval, tolerance=tolerance)
-    tables = [_optimum(origin, frame), _recommendation(origin, frame, tolerance)]
+    tables = [_optimum(origin, ends_of(frame)), _recommendation(origin, ends_of(frame), tolerance)]
     words = [
         about(origin, view.interval_in_words),
         "Recommended is the one allocation with the smallest expected loss. Its cost is what it "
         "gives up against the true optimum, in nats per token.",
         *law_alone(origin, "The allocation"),
         *beyond_runs(origin, frame),
+        *(left_out(frame) if view.for_people else ()),
     ]
     document = {"source": origin.label, "prob": view.prob, "interval": view.interval}
     if follow is not None:
         followed = source_named(follow, law)
         frame = frame.join(_given_up(allocation, followed, view))
-        tables.append(_following(followed, frame, view))
+        tables.append(_following(followed, ends_of(frame), view))
         words.append(f"Followed: {about(followed, view.interval_in_words)}")
         document["follow"] = followed.label
-    document |= {"tolerance": tolerance, "allocation": records(frame)}
+    document |= {"tolerance": tolerance, "allocation": frame}
     show(Answer(tables, words, frame, document), view)
 
 
@@ -91,17 +92,20 @@ def _given_up(allocation: Allocation, followed: LawDraws, view: View) -> pd.Data
     import scaling_bayes as sb
     from scaling_bayes._intervals import interval, quantile
 
-    n_params = sb.allocate(followed, flops=allocation.flops).recommended["n_params"].to_numpy()
-    given_up = allocation.loss_given_up(n_params)
-    lower, upper = interval(given_up, prob=view.prob, kind=view.interval).values
-    return pd.DataFrame(
-        {
-            "follow_n_params": n_params,
-            "loss_given_up": quantile(given_up, 0.5).values,
-            "loss_given_up_lower": lower,
-            "loss_given_up_upper": upper,
-        }
-    )
+    def of_part(part: Allocation) -> pd.DataFrame:
+        n_params = sb.allocate(followed, flops=part.flops).recommended["n_params"].to_numpy()
+        given_up = part.loss_given_up(n_params)
+        lower, upper = interval(given_up, prob=view.prob, kind=view.interval).values
+        return pd.DataFrame(
+            {
+                "follow_n_params": n_params,
+                "loss_given_up": quantile(given_up, 0.5).values,
+                "loss_given_up_lower": lower,
+                "loss_given_up_upper": upper,
+            }
+        )
+
+    return pd.concat([of_part(part) for part in allocation.parts()], ignore_index=True)
 
 
 def _optimum(source: LawDraws, frame: pd.DataFrame) -> Group:

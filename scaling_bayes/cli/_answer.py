@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from scaling_bayes.cli._options import Shape
 
 _PIPED_WIDTH = 100
+_MOST_ROWS = 1000
+_ROWS_OF_END = 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Answer:
     frame : DataFrame
         For CSV.
     document : mapping
-        For JSON.
+        For JSON; a frame in it becomes the list of its rows.
     opening : sequence of str
         Sentences above the tables, where they are what was asked for; likewise.
     """
@@ -47,7 +49,9 @@ def show(answer: Answer, shape: Shape) -> None:
     """Write the answer to standard output in the shape that was asked for."""
     words = [*answer.opening, *answer.words]
     if shape.json:
-        _to_machine(json.dumps(answer.document, indent=2, allow_nan=False) + "\n", words)
+        _to_machine(
+            json.dumps(answer.document, indent=2, allow_nan=False, default=records) + "\n", words
+        )
     elif shape.csv:
         _to_machine(answer.frame.to_csv(index=False), words)
     else:
@@ -106,6 +110,22 @@ def records(frame: pd.DataFrame) -> list[dict[str, object]]:
         {str(name): _finite(value) for name, value in row.items()}
         for row in known.to_dict("records")
     ]
+
+
+def ends_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows to show to people: all, or of more than 1000 the first and the last."""
+    import pandas as pd
+
+    if len(frame) <= _MOST_ROWS:
+        return frame
+    return pd.concat([frame.head(_ROWS_OF_END), frame.tail(_ROWS_OF_END)])
+
+
+def left_out(frame: pd.DataFrame) -> list[str]:
+    """Return what to say where `ends_of` leaves rows out; else nothing."""
+    if len(frame) <= _MOST_ROWS:
+        return []
+    return [f"Shown are the first and last {_ROWS_OF_END} of {len(frame):,} rows; --csv has all."]
 
 
 def note(text: str) -> None:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
-from scaling_bayes.cli._answer import Answer, records, show, table_of
+from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Seed, Source, View
 from scaling_bayes.cli._points import beyond_runs, check_sizes, law_alone
 from scaling_bayes.cli._sources import about, discrepancy_name, source_named
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from scaling_bayes._draws import LawDraws
-    from scaling_bayes._forecast import Of
+    from scaling_bayes._forecast_answer import Of
 
 EXAMPLES = """\
 Examples
@@ -93,11 +93,12 @@ def forecast(
         "discrepancy": discrepancy_name(origin),
         "prob": view.prob,
         "interval": view.interval,
-    } | {name: records(frame) for name, (_, frame) in parts.items()}
+    } | {name: frame for name, (_, frame) in parts.items()}
     words = [
         about(origin, view.interval_in_words),
         *(law_alone(origin, "The compute that a loss takes") if reach else ()),
         *beyond_runs(origin, *frames, discrepancy_counts=at_points),
+        *(left_out(frames[0]) if view.for_people else ()),
     ]
     show(Answer(tables, words, frames[0], document), view)
 
@@ -139,7 +140,7 @@ def _at_points(
         frame["target"] = target
         for of in known:
             frame[f"{of}_probability_below"] = forecast.probability_below(target, of=of).values
-    return _table(source, frame, known, view), frame
+    return _table(source, ends_of(frame), known, view), frame
 
 
 def _table(source: LawDraws, frame: pd.DataFrame, known: list[Of], view: View) -> Group:

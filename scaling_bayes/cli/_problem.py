@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scaling_bayes import Average, Decision, Hardware, Limits
     from scaling_bayes._decision.rules import Rule
     from scaling_bayes._draws import LawDraws
-    from scaling_bayes._forecast import Of
+    from scaling_bayes._forecast_answer import Of
 
 _BUDGET = OptionGroup("Budget, in one of these", sort_key=1)
 _HARDWARE = OptionGroup("Hardware", sort_key=2)

@@ -64,7 +64,12 @@ class Noise(Declared, ABC):
         """
 
     def log_density(
-        self, observed: npt.ArrayLike, log_loss: npt.ArrayLike, p: Any, *, weight: float = 1.0
+        self,
+        observed: npt.ArrayLike,
+        log_loss: npt.ArrayLike,
+        p: Any,
+        *,
+        weight: npt.ArrayLike = 1.0,
     ) -> np.ndarray:
         """Return the log density of observed log losses, for each of arrays that broadcast.
 
@@ -77,22 +82,24 @@ class Noise(Declared, ABC):
             Observed log losses, and the logs of the law's loss.
         p : object with one attribute per parameter
             Parameters of the noise, as arrays.
-        weight : float
+        weight : array_like
             Number of equal runs that each observed one is the mean of.
         """
         import pymc as pm
         import pytensor.tensor as pt
 
         names = self.parameter_names
-        arrays = np.broadcast_arrays(observed, log_loss, *(getattr(p, name) for name in names))
-        runs, curve, *values = (np.array(array, dtype=float).ravel() for array in arrays)
+        arrays = np.broadcast_arrays(
+            observed, log_loss, weight, *(getattr(p, name) for name in names)
+        )
+        runs, curve, weights, *values = (np.array(array, dtype=float).ravel() for array in arrays)
         parameters = zip(names, map(pt.as_tensor, values), strict=True)
         with _ONE_AT_A_TIME, pm.Model(coords={"run": np.arange(len(runs))}) as model:
             self.observe(
                 "observed",
                 pt.as_tensor(curve),
                 SimpleNamespace(**dict(parameters)),
-                weight=np.full(len(runs), weight),
+                weight=weights,
                 observed=runs,
             )
             (terms,) = model.logp(vars=[model["observed"]], sum=False)

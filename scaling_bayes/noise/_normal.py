@@ -37,10 +37,15 @@ class Normal(Noise):
         return log_loss + p.sigma / weight**0.5 * scatter
 
     def log_density(
-        self, observed: npt.ArrayLike, log_loss: npt.ArrayLike, p: Any, *, weight: float = 1.0
+        self,
+        observed: npt.ArrayLike,
+        log_loss: npt.ArrayLike,
+        p: Any,
+        *,
+        weight: npt.ArrayLike = 1.0,
     ) -> np.ndarray:
         """Return the log density of observed log losses; see `Noise.log_density`."""
-        sigma = np.asarray(p.sigma) / weight**0.5
+        sigma = np.asarray(p.sigma) / np.sqrt(weight)
         z = np.subtract(observed, log_loss) / sigma
         density: np.ndarray = -(z**2) / 2 - np.log(sigma) - log(2 * pi) / 2
         return density

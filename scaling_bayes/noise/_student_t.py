@@ -52,12 +52,17 @@ class StudentT(Noise):
         return log_loss + p.sigma / weight**0.5 * scatter
 
     def log_density(
-        self, observed: npt.ArrayLike, log_loss: npt.ArrayLike, p: Any, *, weight: float = 1.0
+        self,
+        observed: npt.ArrayLike,
+        log_loss: npt.ArrayLike,
+        p: Any,
+        *,
+        weight: npt.ArrayLike = 1.0,
     ) -> np.ndarray:
         """Return the log density of observed log losses; see `Noise.log_density`."""
         from scipy.special import gammaln
 
-        sigma, nu = np.asarray(p.sigma) / weight**0.5, np.asarray(p.nu)
+        sigma, nu = np.asarray(p.sigma) / np.sqrt(weight), np.asarray(p.nu)
         top = gammaln((nu + 1) / 2) - gammaln(nu / 2) - np.log(np.pi * nu) / 2 - np.log(sigma)
         # In place: there may be millions of outcomes and draws.
         density = np.asarray(np.subtract(observed, log_loss) / (sigma * np.sqrt(nu)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 
 from scaling_bayes._average import Average
 from scaling_bayes._draws import LawDraws
-from scaling_bayes._forecast import Forecast, Of, forecast
+from scaling_bayes._forecast import forecast
+from scaling_bayes._forecast_answer import Forecast, Of
 from scaling_bayes._intervals import IntervalKind, is_point
 from scaling_bayes._mixture import weighted_laws
 from scaling_bayes.errors import InputError
@@ -97,7 +98,8 @@ def smooth_forecast(source: Drawable, points: pd.DataFrame, *, seed: int) -> For
         forecast_by(source, points.iloc[[i]], seed=seed).draws("new_run")
         for i in range(len(points))
     ]
-    return replace(whole, new_run=xr.concat(each, dim="point"))
+    new_run = xr.concat(each, dim="point")
+    return Forecast(whole.label, whole.points, whole.mean_curve, new_run)
 
 
 @dataclass(frozen=True)

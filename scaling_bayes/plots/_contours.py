@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scaling_bayes._allocation import Allocation, allocate
-from scaling_bayes._draws import point_dataset
-from scaling_bayes._forecast import mean_loss
+from scaling_bayes._allocation import allocate
+from scaling_bayes._allocation_answer import Allocation
+from scaling_bayes._draws import mean_loss, point_dataset
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
 from scaling_bayes._mixture import mix
 from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_size_axis
@@ -113,7 +113,7 @@ def _draw_contours(
     k = source.flops_per_param_token
     points = {"n_params": n_params, "tokens": tokens, "flops": k * n_params * tokens}
     surface = point_dataset({name: values.ravel() for name, values in points.items()})
-    draws = mix(source, lambda one: mean_loss(one, surface, np.random.default_rng(0)))
+    draws = mix(source, lambda one: mean_loss(one, surface))
     loss = quantile(draws, 0.5).to_numpy().reshape(n_params.shape)
     chosen = _round_levels(loss) if levels is None else np.unique(levels)
     colours = LogColours([loss.min(), chosen])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._allocation import Allocation, allocate
+from scaling_bayes._allocation import allocate
+from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._draws import sizes
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_loss_axis, set_size_axis

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._mixture import law_names
 from scaling_bayes.errors import InputError

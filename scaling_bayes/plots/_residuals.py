@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_bayes._draws import mean_loss, points_of
 from scaling_bayes._fit import Fit
-from scaling_bayes._forecast import mean_loss, points_of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import axes_or_new, set_size_axis
@@ -111,7 +111,7 @@ def _median_loss(fit: Fit, runs: Runs) -> np.ndarray:
     points = points_of(fit, runs)
     chunks = [points.isel(point=slice(i, i + CHUNK)) for i in range(0, len(runs), CHUNK)]
     rng = np.random.default_rng(0)
-    medians = [quantile(mean_loss(fit, chunk, rng), 0.5).to_numpy() for chunk in chunks]
+    medians = [quantile(mean_loss(fit, chunk), 0.5).to_numpy() for chunk in chunks]
     return np.concatenate(medians)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_bayes._decision import Spending
-from scaling_bayes._forecast import Of
+from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS, interval, is_point, quantile
 from scaling_bayes._mixture import mix
 from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_loss_axis, set_size_axis

@@ -11,7 +11,7 @@ import pandas as pd
 
 from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
-from scaling_bayes.runs._select import picked
+from scaling_bayes.runs._select import last_rows, picked
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, SIZES, format_quantity, parse_quantity
 
 
@@ -138,6 +138,36 @@ class Runs:
         """
         return self._compared(np.greater_equal, limits)
 
+    def last_of_each(self, *columns: str) -> Runs:
+        """Return the last checkpoint of each run, such as ``runs.last_of_each("run")``.
+
+        A law is of the loss at the end of training, and a fit takes rows for independent runs, as
+        checkpoints of one run are not.
+
+        Parameters
+        ----------
+        *columns : str
+            Columns that tell runs apart: rows that agree in all of them are one run. The one with
+            the most tokens is kept.
+
+        Returns
+        -------
+        Runs
+
+        Raises
+        ------
+        InputError
+            If there is no column, or one does not exist or has missing cells.
+        """
+        if not columns:
+            raise InputError('name the columns that tell runs apart, such as "n_params".')
+        for name in columns:
+            self._check_column(name)
+            missing = int(self.frame[name].isna().sum())
+            if missing:
+                raise InputError(self._with_missing(name, missing))
+        return self.where(last_rows(self.frame, columns))
+
     def __repr__(self) -> str:
         """Return how many runs there are, and their ranges in people's units."""
         head = f"Runs from {self.source}: {len(self)} run{'' if len(self) == 1 else 's'}"
@@ -169,21 +199,27 @@ class Runs:
         return self.where(mask)
 
     def _numbers(self, name: str) -> np.ndarray:
-        if name not in self.frame:
-            raise InputError(
-                f"{self.source} has no column {name!r}.{did_you_mean(name, self.frame.columns)} "
-                f"The columns are {listed(self.frame.columns)}."
-            )
+        self._check_column(name)
         numbers: np.ndarray = self.frame[name].to_numpy()
         if numbers.dtype.kind not in "iuf":
             raise InputError(f"column {name!r} of {self.source} is not numeric.")
         missing = int(np.isnan(numbers).sum())
         if missing:
-            raise InputError(
-                f"column {name!r} of {self.source} has {missing} missing cells. "
-                f"Leave them out with where({f'{name} == {name}'!r})."
-            )
+            raise InputError(self._with_missing(name, missing))
         return numbers.astype(float)
+
+    def _check_column(self, name: str) -> None:
+        if name not in self.frame:
+            raise InputError(
+                f"{self.source} has no column {name!r}.{did_you_mean(name, self.frame.columns)} "
+                f"The columns are {listed(self.frame.columns)}."
+            )
+
+    def _with_missing(self, name: str, missing: int) -> str:
+        return (
+            f"column {name!r} of {self.source} has {missing} missing cells. "
+            f"Leave them out with where({f'{name} == {name}'!r})."
+        )
 
 
 def _limit(name: str, limit: float | str) -> float:

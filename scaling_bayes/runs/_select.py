@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,25 @@ def picked(frame: pd.DataFrame, condition: str | npt.ArrayLike) -> np.ndarray:
             f"{len(frame)} runs. {remedy}."
         )
     chosen: np.ndarray = answers.fillna(False).to_numpy(dtype=bool)
+    return chosen
+
+
+def last_rows(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return the row with the most tokens of those that agree in some columns.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table, of shape (run, column), its rows counted from 0.
+    columns : sequence of str
+        The columns, without missing cells.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (run,)
+    """
+    chosen = np.zeros(len(frame), dtype=bool)
+    chosen[frame.groupby(list(columns), sort=False)["tokens"].idxmax()] = True
     return chosen
 
 

@@ -24,11 +24,11 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 import scaling_bayes as sb
-from scaling_bayes._allocation import DEFAULT_TOLERANCE
+from scaling_bayes._allocation_answer import DEFAULT_TOLERANCE
 from scaling_bayes._atomic import replacing
 from scaling_bayes._progress import Lines
 from scaling_bayes._sampling import SAMPLERS
-from scaling_bayes.cli import _allocate, _fit, _numbers
+from scaling_bayes.cli import _allocate, _answer, _fit, _numbers
 from scaling_bayes.cli._answer import table_of
 from scaling_bayes.cli._groups import groups_as_one
 from scaling_bayes.cli._main import app
@@ -521,6 +521,24 @@ def test_handler_of_interrupts_is_given_back(run: Run) -> None:
     run("forecast", "nowhere.nc", "--flops", 1)
     run("--version")
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_of_many_rows_people_see_the_ends_and_machines_all(
+    run: Run, fit_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_answer, "_MOST_ROWS", 50)
+    budgets = np.geomspace(1e20, 1e22, 60)
+    plans = tmp_path / "plans.csv"
+    pd.DataFrame({"flops": budgets, "n_params": 1e9}).to_csv(plans, index=False)
+    options = [word for each in budgets for word in ("--flops", each)]
+    for command in (("forecast", fit_file, "--points", plans), ("allocate", fit_file, *options)):
+        shown = run(*command).out
+        assert "first and last 20 of 60 rows; --csv has all" in shown
+        table = pd.read_csv(io.StringIO(run(*command, "--csv").out))
+        np.testing.assert_allclose(table["flops"], budgets)
+        document = json.loads(run(*command, "--json").out)
+        rows = document.get("forecast") or document.get("allocation")
+        assert [row["flops"] for row in rows] == list(table["flops"])
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
+import xarray as xr
+from arviz_stats import loo
 from scipy import stats
 
 import scaling_bayes as sb
-from scaling_bayes._comparison import log_likelihood
+from scaling_bayes import _at_runs
+from scaling_bayes._leave_one_out import leave_one_out
 from scaling_bayes._marginal_likelihood import digest_of
 from scaling_bayes.errors import InputError
 
@@ -34,13 +38,21 @@ def comparison(fits, truth, held_out):
     return sb.compare({**fits, "truth": truth}, held_out=held_out, seed=1)
 
 
-def test_the_log_likelihood_is_that_of_the_noise(fit):
-    density = log_likelihood(fit)
-    mean = sb.forecast(fit, fit.runs).mean_curve.to_numpy()
-    nu, sigma = (fit.noise_draws[name].to_numpy()[..., None] for name in ("nu", "sigma"))
-    observed = np.log(fit.runs.frame["loss"].to_numpy())
-    expected = stats.t.logpdf(observed, nu, np.log(mean), sigma)
-    np.testing.assert_allclose(density.to_numpy(), expected, rtol=1e-9)
+@pytest.mark.parametrize("rows_at_once", [7, 1000])
+def test_leave_one_out_is_that_of_arviz_however_many_runs_are_looked_at(
+    fit, monkeypatch, rows_at_once
+):
+    monkeypatch.setattr(_at_runs, "ROWS_AT_ONCE", rows_at_once)
+    log_likelihood = pm.compute_log_likelihood(
+        fit.data_tree, model=fit.model, extend_inferencedata=False, progressbar=False
+    )
+    tree = {"posterior": fit.data_tree["posterior"].to_dataset(), "log_likelihood": log_likelihood}
+    expected = loo(xr.DataTree.from_dict(tree), pointwise=True)
+    found = leave_one_out(fit)
+    for name in ("elpd", "se", "p", "n_samples", "n_data_points", "good_k", "warning"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-8), name
+    for name in ("elpd_i", "pareto_k"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-6)
 
 
 def test_the_law_that_made_the_runs_wins_on_evidence_and_on_runs_held_out(comparison):

@@ -193,6 +193,25 @@ def test_below_and_above_part_the_runs(frame, name, quantile):
     assert low.source == runs.source
 
 
+def test_the_last_checkpoint_of_each_run_is_the_one_with_the_most_tokens():
+    table = pd.DataFrame(
+        {
+            "n_params": np.repeat([1e8, 1e9, 1e9], 10),
+            "tokens": np.tile(np.geomspace(1e9, 1e10, 10), 3),
+            "loss": np.linspace(4, 3, 30),
+            "run": np.repeat(["a", "b", "c"], 10),
+        }
+    ).sample(frac=1, random_state=2)
+    runs = read_runs(table)
+    last = runs.last_of_each("run")
+    assert sorted(last.frame["run"]) == ["a", "b", "c"]
+    assert (last.frame["tokens"] == 1e10).all()
+    assert list(last.frame["run"]) == list(runs.where("tokens == 1e10").frame["run"])
+    assert len(runs.last_of_each("n_params")) == 2
+    assert len(runs.last_of_each("n_params", "run")) == 3
+    assert len(last.last_of_each("run")) == 3
+
+
 def test_limits_may_have_units_and_be_several(table):
     runs = read_runs(table)
     assert len(runs.below(n_params="7B")) == 2
@@ -212,6 +231,8 @@ def test_limits_may_have_units_and_be_several(table):
         (lambda runs: runs.where([1, 0, 1, 0]), "one truth value"),
         (lambda runs: runs.where(None), "one truth value"),
         (lambda runs: runs.below(), "at least one limit"),
+        (lambda runs: runs.last_of_each(), "name the columns"),
+        (lambda runs: runs.last_of_each("losss"), "Did you mean 'loss'"),
         (lambda runs: runs.below(flop=1e22), "Did you mean 'flops'"),
         (lambda runs: runs.above(note=1), "not numeric"),
         (lambda runs: runs.above(loss="low"), "not a number"),

@@ -1,0 +1,291 @@
+"""Compute-optimal model sizes and tokens, as draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from scaling_bayes._draws import law_loss, point_dataset, sizes
+from scaling_bayes._intervals import (
+    DEFAULT_PROB,
+    SAMPLE_DIMS,
+    IntervalKind,
+    interval,
+    is_point,
+    quantile,
+    shown_in_words,
+)
+from scaling_bayes._isoflop import level_set, loss_along, minimise
+from scaling_bayes._mixture import Source, law_names, law_words, mix, weighted_laws
+from scaling_bayes.errors import InputError, NoOptimumError
+from scaling_bayes.laws import Law
+from scaling_bayes.units import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Quantity = Literal["n_params", "tokens", "tokens_per_param", "loss"]
+
+QUANTITIES: tuple[Quantity, ...] = ("n_params", "tokens", "tokens_per_param", "loss")
+DEFAULT_TOLERANCE = 0.001
+"""Nats per token that count as flat around the optimum."""
+
+_SEARCH_FACTOR = 1e4
+_ROUNDING = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """Posterior of the compute-optimal model size, tokens and loss for each budget.
+
+    All of it is of the law, without its discrepancy.
+
+    Attributes
+    ----------
+    source : Fit, PublishedLaw or Average
+        What the allocation follows from.
+    optimum : Dataset
+        Draws of ``n_params``, ``tokens``, ``tokens_per_param`` and ``loss`` at the optimum,
+        with dims chain, draw and budget; the coordinate ``flops`` holds the budgets. Each draw
+        of an average is optimal by the law of the member that it belongs to.
+    """
+
+    source: Source
+    optimum: xr.Dataset
+
+    @property
+    def flops(self) -> np.ndarray:
+        """The budgets in FLOPs, of shape (budget,)."""
+        return self.optimum["flops"].to_numpy()
+
+    def parts(self) -> Sequence[Allocation]:
+        """Return the allocation in parts of at most 500 budgets, each made where it is read."""
+        return (self,)
+
+    def interval(
+        self,
+        of: Quantity,
+        *,
+        prob: float = DEFAULT_PROB,
+        kind: IntervalKind = "equal-tailed",
+    ) -> xr.DataArray:
+        """Return the credible interval of one quantity at the optimum, for each budget.
+
+        Parameters
+        ----------
+        of : {"n_params", "tokens", "tokens_per_param", "loss"}
+            The quantity; ``loss`` is that of the law, without its discrepancy.
+        prob : float
+            Probability inside.
+        kind : {"equal-tailed", "hdi"}
+            Kind of interval.
+
+        Raises
+        ------
+        InputError
+            If there is no such quantity.
+        """
+        if of not in QUANTITIES:
+            raise InputError(f"of is {of!r}; take one of {', '.join(QUANTITIES)}.")
+        return interval(self.optimum[of], prob=prob, kind=kind)
+
+    @cached_property
+    def _laws(self) -> list[tuple[Law, SimpleNamespace, float]]:
+        """Each law, all its draws as arrays of shape (sample, 1), and its weight."""
+        return [
+            (
+                one.law,
+                SimpleNamespace(
+                    **{
+                        str(name): values.to_numpy().reshape(-1, 1)
+                        for name, values in one.draws.data_vars.items()
+                    }
+                ),
+                weight,
+            )
+            for one, weight in weighted_laws(self.source)
+        ]
+
+    def _expected_loss(self, log_n: np.ndarray, flops: np.ndarray) -> np.ndarray:
+        """Return the loss expected over the draws of each law, weighted; budgets are elements."""
+        k = self.source.flops_per_param_token
+        mean = np.zeros(log_n.size)
+        for law, parameters, weight in self._laws:
+            loss = loss_along(law, parameters, log_n.ravel(), flops.ravel(), k)
+            mean += weight * loss.mean(axis=0)
+        return mean.reshape(log_n.shape)
+
+    @cached_property
+    def recommended(self) -> xr.Dataset:
+        """The one allocation per budget whose expected loss is smallest.
+
+        Expected over the posterior, so it is also the one with the smallest expected loss
+        given up; for an average, over all draws of every member, by the members' weights. A
+        data set with dim budget: ``n_params``, ``tokens``, ``tokens_per_param``,
+        ``expected_loss`` in nats per token, and what committing to it costs against each
+        draw's own optimum, in nats per token: ``cost_mean`` on average and ``cost_p95`` at
+        the 95th percentile of draws.
+        """
+        optima = self.optimum["n_params"]
+        low, high = (np.log(bound(SAMPLE_DIMS).to_numpy()) for bound in (optima.min, optima.max))
+        log_n = minimise(
+            self._expected_loss, low - 0.5, high + 0.5, (self.flops,), what=law_names(self.source)
+        )
+        k = self.source.flops_per_param_token
+        n_params = np.exp(log_n)
+        tokens = self.flops / (k * n_params)
+        given_up = self.loss_given_up(n_params)
+        better_by = -float(given_up.min())
+        if better_by > _ROUNDING:
+            raise NoOptimumError(
+                f"the optimum that {law_names(self.source)} gives is none: another size has "
+                f"{better_by:.2g} nats per token less. Does its optimal_n_params suit its loss?"
+            )
+        return self.optimum[["flops"]].assign(
+            {
+                "n_params": ("budget", n_params),
+                "tokens": ("budget", tokens),
+                "tokens_per_param": ("budget", tokens / n_params),
+                "expected_loss": ("budget", self._expected_loss(log_n, self.flops)),
+                "cost_mean": given_up.mean(SAMPLE_DIMS),
+                "cost_p95": quantile(given_up, 0.95).drop_vars("quantile"),
+            }
+        )
+
+    def valley(self, tolerance: float = DEFAULT_TOLERANCE) -> xr.DataArray:
+        """Return the range of N whose expected loss is within a tolerance of the best.
+
+        Parameters
+        ----------
+        tolerance : float
+            Nats per token above the smallest expected loss.
+
+        Returns
+        -------
+        DataArray
+            Model sizes, with dims ``bound`` (lower, upper) and ``budget``; 0 and infinity where
+            the loss stays within the tolerance for 10,000 times smaller and larger models.
+
+        Raises
+        ------
+        InputError
+            If the tolerance is not positive.
+        """
+        import xarray as xr
+
+        if not tolerance > 0:
+            raise InputError(f"tolerance is {tolerance!r}; it must be positive, in nats per token.")
+        best = self.recommended
+        log_n = np.log(best["n_params"].to_numpy())
+        reach = np.log(_SEARCH_FACTOR)
+        edges = level_set(
+            self._expected_loss,
+            log_n,
+            best["expected_loss"].to_numpy() + tolerance,
+            log_n - reach,
+            log_n + reach,
+            (self.flops,),
+        )
+        return xr.DataArray(
+            np.exp(edges),
+            dims=("bound", "budget"),
+            coords={"bound": ["lower", "upper"], "flops": self.optimum["flops"]},
+            attrs={"units": "parameters", "tolerance": tolerance},
+        )
+
+    def loss_given_up(self, n_params: object) -> xr.DataArray:
+        """Return the loss that other model sizes give up at the same budgets.
+
+        Parameters
+        ----------
+        n_params : float, str or array_like
+            One model size, or one for each budget, such as the ones another law recommends.
+
+        Returns
+        -------
+        DataArray
+            Nats per token above each draw's own optimum, with dims chain, draw and budget; of
+            the law, without its discrepancy.
+        """
+        chosen = np.broadcast_to(sizes("n_params", n_params), self.flops.shape)
+        points = point_dataset(
+            {
+                "n_params": chosen,
+                "tokens": self.flops / (self.source.flops_per_param_token * chosen),
+                "flops": self.flops,
+            }
+        ).rename(point="budget")
+        loss = mix(self.source, lambda one: law_loss(one, points))
+        return loss - self.optimum["loss"]
+
+    def to_frame(
+        self,
+        *,
+        prob: float = DEFAULT_PROB,
+        kind: IntervalKind = "equal-tailed",
+        tolerance: float = DEFAULT_TOLERANCE,
+    ) -> pd.DataFrame:
+        """Return one row a budget: optimum, its intervals, recommendation, valley and costs.
+
+        Medians of the optimum stand under the plain names, with ``_lower`` and ``_upper``
+        for their intervals of probability `prob`; see `recommended` and `valley` for the
+        rest.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame({"flops": self.flops})
+        for name in QUANTITIES:
+            frame[name] = quantile(self.optimum[name], 0.5).values
+            frame[f"{name}_lower"], frame[f"{name}_upper"] = self.interval(
+                name, prob=prob, kind=kind
+            ).values
+        best = self.recommended
+        frame["recommended_n_params"] = best["n_params"].values
+        frame["recommended_tokens"] = best["tokens"].values
+        frame["valley_lower"], frame["valley_upper"] = self.valley(tolerance).values
+        frame["cost_mean"], frame["cost_p95"] = best["cost_mean"].values, best["cost_p95"].values
+        return frame
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines(self.to_frame(), self.optimum["loss"]))
+
+    def _lines(self, frame: pd.DataFrame, loss: xr.DataArray) -> Iterator[str]:
+        """Yield what rows of `to_frame` say, under a title that says what they are of draws."""
+        curve = law_words(self.source)
+        yield f"Compute-optimal allocation by {self.source.label}: {shown_in_words(loss)}" + (
+            "" if is_point(loss) else f" of {curve}"
+        )
+        for row in frame.to_dict("records"):
+            yield f"{format_quantity(row['flops'], kind='flops')}:"
+            yield from _lines_of(row, curve, with_intervals=not is_point(loss))
+
+
+def _lines_of(row: Mapping[Hashable, Any], curve: str, *, with_intervals: bool) -> Iterator[str]:
+    """Return what one row of `Allocation.to_frame` says, for people."""
+    formats: dict[Quantity, tuple[str, Callable[[float], str]]] = {
+        "n_params": ("N*", partial(format_quantity, kind="n_params")),
+        "tokens": ("D*", partial(format_quantity, kind="tokens")),
+        "tokens_per_param": ("D*/N*", "{:.1f}".format),
+        "loss": (f"loss of {curve}, nats per token", "{:.4f}".format),
+    }
+    for name, (label, shown) in formats.items():
+        low, high = shown(row[f"{name}_lower"]), shown(row[f"{name}_upper"])
+        yield f"  {label}  {shown(row[name])}" + (f" [{low}, {high}]" if with_intervals else "")
+    size, data = formats["n_params"][1], formats["tokens"][1]
+    low, high = size(row["valley_lower"]), size(row["valley_upper"])
+    yield (
+        f"  recommended N {size(row['recommended_n_params'])}, D {data(row['recommended_tokens'])} "
+        f"(smallest expected loss); expected loss within {DEFAULT_TOLERANCE} nats of it for N "
+        f"from {low} to {high}"
+    )
+    if with_intervals:
+        yield (
+            f"  committing to it costs {row['cost_mean']:.2g} nats on average, "
+            f"{row['cost_p95']:.2g} at the 95th percentile of draws"
+        )
