@@ -2,7 +2,7 @@
 
 A process starts, imports, reads a CSV, fits E + A/N^alpha + B/D^beta to the same 240 runs, and
 prints parameters with intervals and a forecast of one larger run; each tool as its README shows
-(the folder answers). Whole processes are timed in turn (A B C A B C), after an untimed round.
+(the folder answers). Whole processes are timed in turn (A B C A B C).
 Cold: no machine code is on disk. Warm: it is, and the process is new. In a session: the second
 answer of one process. Worth: runs below a compute cut are fitted, the others forecast, and it is
 counted how many lie in the 90% interval that the tool itself offers. Other tools are installed from
@@ -56,31 +56,36 @@ def of_rivals(folder: Path, failures: Failures) -> dict[str, Tool]:
         except ToolError as error:
             failures[label] = f"installation {error}"
         else:
-            tools[label] = Tool(script, python, folder, scored=True)
+            tools[label] = Tool(script, python, scored=True)
     return tools
 
 
 def in_turn(
     tools: Mapping[str, Tool], runs: Path, point: Path, rounds: int, failures: Failures
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Timing]]:
-    """Return what each tool told, and medians of its times after the untimed round."""
+    """Return what each tool told, and medians of its times.
+
+    An untimed round is for tools that keep machine code.
+    """
     told: dict[str, dict[str, Any]] = {}
-    taken: dict[str, list[Timing]] = {}
-    for _ in range(1 + rounds):
+    taken: dict[str, list[Timing]] = {name: [] for name in tools}
+    for turn in range(1 + rounds):
         for name, tool in tools.items():
-            if name not in failures:
-                try:
-                    told[name], timing = tool.answer(runs, point)
-                except ToolError as error:
-                    failures[name] = str(error)
-                else:
-                    taken.setdefault(name, []).append(timing)
-                    print(f"{name}: {timing.wall:.1f} s", file=sys.stderr)
-    medians = {}
-    for name, timings in taken.items():
-        timed = timings[1:] or timings
-        if name not in failures:
-            medians[name] = Timing(median(t.wall for t in timed), median(t.cpu for t in timed))
+            if name in failures or (turn == 0 and tool.cache is None):
+                continue
+            try:
+                told[name], timing = tool.answer(runs, point)
+            except ToolError as error:
+                failures[name] = str(error)
+                continue
+            print(f"{name}: {timing.wall:.1f} s", file=sys.stderr)
+            if turn > 0:
+                taken[name].append(timing)
+    medians = {
+        name: Timing(median(each.wall for each in timings), median(each.cpu for each in timings))
+        for name, timings in taken.items()
+        if name not in failures
+    }
     return told, medians
 
 
@@ -159,9 +164,10 @@ def all_tools(folder: Path, options: argparse.Namespace, failures: Failures) -> 
 def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="(default: 3)")
     parser.add_argument("--before", type=Path, help="a checkout of this package to time as well")
     options = parser.parse_args()
-    rounds, cuts = (0, CUTS[2:3]) if options.quick else (3, CUTS)
+    rounds, cuts = (1, CUTS[2:3]) if options.quick else (options.rounds, CUTS)
     runs = chinchilla_runs(options.data)
     failures: Failures = {}
     load = os.getloadavg()[1]
@@ -188,7 +194,7 @@ def main() -> None:
         | {"interval": told[name]["interval"], "held": coverage.get(name, {}).get("held", "")}
         for name, timing in medians.items()
     ]
-    print_table(f"From the shell to a first answer, medians of {max(rounds, 1)}", times)
+    print_table(f"From the shell to a first answer, medians of {rounds}", times)
     print_table(
         "Share of the runs above a cut in FLOPs held (runs fitted | runs forecast)",
         [{"tool": name} | row for name, row in coverage.items()],
