@@ -62,7 +62,7 @@ lint: $(DEVELOPER)
 	$(BIN)/lint-imports
 
 bench: $(DEVELOPER)
-	for script in startup samplers refit many_refits allocation decide extrapolation rows; do \
+	for script in startup first_answer samplers refit many_refits allocation decide extrapolation rows; do \
 	    $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 docs: $(DEVELOPER)

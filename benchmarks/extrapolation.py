@@ -15,11 +15,10 @@ from refit import CONVERGED, START, bootstrap, huber  # first: it limits the thr
 import numpy as np
 from measure import print_table
 from scipy.optimize import minimize
-from sweep import arguments, chinchilla_runs
+from sweep import CUTS, arguments, chinchilla_runs
 
 import scaling_bayes as sb
 
-CUTS = (2e19, 5e19, 1e20, 3e20, 1e21)
 PROB = 0.9
 NEW_RUN, MEAN_CURVE = "scaling_bayes, new run", "scaling_bayes, mean curve"
 HABIT, HABIT_NOISE = "Huber + bootstrap, mean curve", "Huber + bootstrap + residuals"

@@ -13,6 +13,8 @@ import pandas as pd
 import scaling_bayes as sb
 
 TRUTH = {"E": 1.817, "A": 482.0, "B": 2085.0, "alpha": 0.348, "beta": 0.366}
+CUTS = (2e19, 5e19, 1e20, 3e20, 1e21)
+"""Compute in FLOPs: runs below are fitted, and the others forecast."""
 DEFAULT_FOLDER = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import mean_loss, points_of
+from scaling_bayes._draws import mean_loss
 from scaling_bayes._fit import Fit
+from scaling_bayes._forecast import points_of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import axes_or_new, set_size_axis
@@ -110,7 +111,6 @@ def _median_loss(fit: Fit, runs: Runs) -> np.ndarray:
     """Return the median of the mean curve at each run, in chunks that fit into memory."""
     points = points_of(fit, runs)
     chunks = [points.isel(point=slice(i, i + CHUNK)) for i in range(0, len(runs), CHUNK)]
-    rng = np.random.default_rng(0)
     medians = [quantile(mean_loss(fit, chunk), 0.5).to_numpy() for chunk in chunks]
     return np.concatenate(medians)
 

@@ -170,6 +170,6 @@ def test_allocations_in_parts_are_those_of_all_draws(source, monkeypatch):
 
 def test_laws_without_an_optimum_are_refused_at_once(monkeypatch, runs, quiet):
     monkeypatch.setattr(_allocation, "BUDGETS_AT_ONCE", 8)
-    fit = sb.fit(runs, sb.laws.PowerLaw("flops"), settings=quiet, seed=1)
+    fit = sb.fit(runs, sb.laws.PowerLaw("flops"), settings=quiet, seed=1, discrepancy=None)
     with pytest.raises(NoOptimumError, match="reads flops alone"):
         fit.allocate(flops=np.geomspace(1e20, 1e24, 30))

@@ -33,7 +33,7 @@ def checkpoints():
 def refusal(checkpoints, monkeypatch):
     monkeypatch.setattr(_most_rows, "MOST_ROWS", 100)
     with pytest.raises(InputError) as caught:
-        sb.fit(sb.read_runs(checkpoints), sb.laws.Chinchilla())
+        sb.fit(sb.read_runs(checkpoints), sb.laws.Chinchilla(), discrepancy=None)
     return str(caught.value)
 
 
@@ -69,4 +69,4 @@ def test_a_run_is_told_by_its_model_size_where_no_column_names_it(checkpoints, m
     monkeypatch.setattr(_most_rows, "MOST_ROWS", 100)
     runs = sb.read_runs(checkpoints.drop(columns="run"))
     with pytest.raises(InputError, match=r'runs\.last_of_each\("n_params"\)'):
-        sb.fit(runs, sb.laws.Chinchilla())
+        sb.fit(runs, sb.laws.Chinchilla(), discrepancy=None)

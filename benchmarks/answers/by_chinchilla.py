@@ -1,24 +1,22 @@
-"""Fit the runs with chinchilla; rivals.py runs this in the tool's own environment."""
+"""The answer of chinchilla."""
 
 import csv
-import json
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from chinchilla import Chinchilla
+from question import NO_INTERVAL, arguments, columns, tell
 
 NAMES = {"flops": "C", "n_params": "N", "tokens": "D", "loss": "loss"}
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    rows = list(csv.DictReader(file))
+options = arguments().parse_args()
+runs, points = columns(options.runs), columns(options.points)
 with tempfile.TemporaryDirectory() as folder:
     with (Path(folder) / "df.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(NAMES.values())
-        writer.writerows([row[name] for name in NAMES] for row in rows)
+        writer.writerows(zip(*(runs[name] for name in NAMES), strict=True))
     # The grid of starts of the tool's README.
     tool = Chinchilla(
         folder,
@@ -31,9 +29,8 @@ with tempfile.TemporaryDirectory() as folder:
         },
         log_level=50,
     )
-    start = time.perf_counter()
     tool.fit()
-    seconds = time.perf_counter() - start
-
-draws = {name: [[float(value)]] for name, value in tool.params.items()}
-print(json.dumps({"seconds": seconds, "kind": "point", "draws": draws}))
+    print(tool.params)
+    forecast = tool.predict_loss(points["n_params"], points["tokens"])
+print(forecast)
+tell(NO_INTERVAL, tool.params, np.stack([forecast] * 3))
