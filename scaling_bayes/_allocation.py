@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._allocation_parts import BUDGETS_AT_ONCE, AllocationInParts
-from scaling_bayes._draws import LawDraws, law_loss, sizes
+from scaling_bayes._draws import LawDraws, mean_loss, sizes
 from scaling_bayes._forecast import points_of
+from scaling_bayes._isoflop_curves import optimum
 from scaling_bayes._mixture import Source, mix, weighted_laws
-from scaling_bayes._optimum import check_trades, optimum
+from scaling_bayes._optimum import check_trades
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 def allocate(source: Source, *, flops: object) -> Allocation:
     """Return the posterior of the compute-optimal allocation for each budget.
 
-    It is that of the law, without its discrepancy.
+    In each draw it is where the mean of runs, the law with its discrepancy, is smallest among the
+    sizes that a budget allows.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def loss_given_up(
 ) -> xr.DataArray:
     """Return the loss that runs give up against the optimum at their own compute.
 
-    It is that of the law, without its discrepancy.
+    It is that of the mean of runs, the law with its discrepancy.
 
     Parameters
     ----------
@@ -94,6 +96,6 @@ def loss_given_up(
     def of_law(one: LawDraws) -> xr.DataArray:
         points = points_of(one, None, n_params=n_params, tokens=tokens, flops=flops)
         spent = one.flops_per_param_token * points["n_params"] * points["tokens"]
-        return law_loss(one, points.assign(flops=spent)) - optimum(one, spent)["loss"]
+        return mean_loss(one, points.assign(flops=spent)) - optimum(one, spent)["loss"]
 
     return mix(source, of_law).rename("loss_given_up").assign_attrs(units="nats per token")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from scaling_bayes._draws import law_loss, point_dataset, sizes
+from scaling_bayes._draws import mean_loss, point_dataset, sizes
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
     SAMPLE_DIMS,
@@ -20,10 +19,9 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._isoflop import level_set, loss_along, minimise
-from scaling_bayes._mixture import Source, law_names, law_words, mix, weighted_laws
+from scaling_bayes._isoflop import level_set, minimise
+from scaling_bayes._mixture import Source, law_names, mix, weighted_laws
 from scaling_bayes.errors import InputError, NoOptimumError
-from scaling_bayes.laws import Law
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ _ROUNDING = 1e-8
 class Allocation:
     """Posterior of the compute-optimal model size, tokens and loss for each budget.
 
-    All of it is of the law, without its discrepancy.
+    All of it is of the mean of runs: of the law with its discrepancy, if it has one.
 
     Attributes
     ----------
@@ -80,7 +78,7 @@ class Allocation:
         Parameters
         ----------
         of : {"n_params", "tokens", "tokens_per_param", "loss"}
-            The quantity; ``loss`` is that of the law, without its discrepancy.
+            The quantity; ``loss`` is that of the mean of runs.
         prob : float
             Probability inside.
         kind : {"equal-tailed", "hdi"}
@@ -95,30 +93,19 @@ class Allocation:
             raise InputError(f"of is {of!r}; take one of {', '.join(QUANTITIES)}.")
         return interval(self.optimum[of], prob=prob, kind=kind)
 
-    @cached_property
-    def _laws(self) -> list[tuple[Law, SimpleNamespace, float]]:
-        """Each law, all its draws as arrays of shape (sample, 1), and its weight."""
-        return [
-            (
-                one.law,
-                SimpleNamespace(
-                    **{
-                        str(name): values.to_numpy().reshape(-1, 1)
-                        for name, values in one.draws.data_vars.items()
-                    }
-                ),
-                weight,
-            )
-            for one, weight in weighted_laws(self.source)
-        ]
-
     def _expected_loss(self, log_n: np.ndarray, flops: np.ndarray) -> np.ndarray:
         """Return the loss expected over the draws of each law, weighted; budgets are elements."""
-        k = self.source.flops_per_param_token
+        n_params, budgets = np.exp(log_n.ravel()), flops.ravel()
+        points = point_dataset(
+            {
+                "n_params": n_params,
+                "tokens": budgets / (self.source.flops_per_param_token * n_params),
+                "flops": budgets,
+            }
+        )
         mean = np.zeros(log_n.size)
-        for law, parameters, weight in self._laws:
-            loss = loss_along(law, parameters, log_n.ravel(), flops.ravel(), k)
-            mean += weight * loss.mean(axis=0)
+        for one, weight in weighted_laws(self.source):
+            mean += weight * mean_loss(one, points).mean(SAMPLE_DIMS).to_numpy()
         return mean.reshape(log_n.shape)
 
     @cached_property
@@ -210,8 +197,7 @@ class Allocation:
         Returns
         -------
         DataArray
-            Nats per token above each draw's own optimum, with dims chain, draw and budget; of
-            the law, without its discrepancy.
+            Nats per token above each draw's own optimum, with dims chain, draw and budget.
         """
         chosen = np.broadcast_to(sizes("n_params", n_params), self.flops.shape)
         points = point_dataset(
@@ -221,7 +207,7 @@ class Allocation:
                 "flops": self.flops,
             }
         ).rename(point="budget")
-        loss = mix(self.source, lambda one: law_loss(one, points))
+        loss = mix(self.source, lambda one: mean_loss(one, points))
         return loss - self.optimum["loss"]
 
     def to_frame(
@@ -257,7 +243,7 @@ class Allocation:
 
     def _lines(self, frame: pd.DataFrame, loss: xr.DataArray) -> Iterator[str]:
         """Yield what rows of `to_frame` say, under a title that says what they are of draws."""
-        curve = law_words(self.source)
+        curve = "the mean of runs"
         yield f"Compute-optimal allocation by {self.source.label}: {shown_in_words(loss)}" + (
             "" if is_point(loss) else f" of {curve}"
         )

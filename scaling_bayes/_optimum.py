@@ -1,4 +1,4 @@
-"""Each draw's compute-optimal model size and tokens."""
+"""Each draw's compute-optimal model size by the law."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws, law_loss
+from scaling_bayes._draws import LawDraws
 from scaling_bayes._isoflop import loss_along, minimise, stationary
 from scaling_bayes.errors import NoOptimumError
 from scaling_bayes.laws import Law
@@ -37,7 +37,7 @@ def check_trades(law: Law) -> None:
 
 
 def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
-    """Return each draw's compute-optimal model size, in closed form where the law has one.
+    """Return each draw's compute-optimal model size by the law, in closed form where it has one.
 
     Parameters
     ----------
@@ -91,16 +91,3 @@ def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
         )
         log_n[block] = stationary(objective, lowest, some)
     return budgets.copy(data=np.exp(log_n))
-
-
-def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
-    """Return draws of N*, D*, D*/N* and the loss there, for budgets of any dims."""
-    n_params = optimal_n_params(source, flops)
-    tokens = flops / (source.flops_per_param_token * n_params)
-    tokens = tokens.transpose(*n_params.dims)
-    points = n_params.to_dataset(name="n_params").assign(
-        tokens=tokens, flops=flops.drop_vars("flops", errors="ignore")
-    )
-    return points.drop_vars("flops").assign(
-        tokens_per_param=tokens / n_params, loss=law_loss(source, points)
-    )

@@ -201,7 +201,9 @@ class SmoothFunctions:
         (point,) = points[covariates[0]].dims
         places = self.discrepancy.places({name: points[name].to_numpy() for name in covariates})
         values = self.components.at(places)
-        shift = self.weights @ values.T
+        # A product of two matrices takes a fifth of the time of one matrix for each chain.
+        flat = self.weights.reshape(-1, self.weights.shape[-1]) @ np.ascontiguousarray(values.T)
+        shift = flat.reshape(*self.tau.shape, -1)
         far = np.sum(values**2, axis=1) < 1 - 2 * _LEFT_OVER
         if far.any():
             rng = np.random.default_rng(_SEED_FAR)

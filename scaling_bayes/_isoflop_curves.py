@@ -1,0 +1,123 @@
+"""The mean of runs along isoFLOP lines, draw by draw, and where it is smallest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scaling_bayes._draws import LawDraws, discrepancy_of, law_loss, mean_loss, point_dataset
+from scaling_bayes._optimum import optimal_n_params
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_POINTS = 48
+_AROUND = np.log(20.0)
+"""How far, in log N, beyond nearly all optima of the law a minimum is looked for."""
+_MOST = np.log(1e4)
+"""How far, in log N, from the middle of them it is looked for."""
+_NEARLY_ALL = (0.005, 0.5, 0.995)
+
+
+@dataclass(frozen=True, eq=False)
+class IsoflopCurve:
+    """Draws of the loss along one isoFLOP line.
+
+    Attributes
+    ----------
+    log_n : ndarray, shape (size,)
+        Logs of model sizes, evenly.
+    loss : ndarray, shape (size, draw)
+        Loss of the mean of runs in nats per token.
+    """
+
+    log_n: np.ndarray
+    loss: np.ndarray
+
+    def minima(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return log N and loss at the minimum of each draw, each of shape (draw,).
+
+        By the parabola through the smallest loss and its neighbours. A draw whose loss falls
+        towards an end of the sizes has its minimum there.
+        """
+        place = self.loss.argmin(axis=0).clip(1, len(self.log_n) - 2)
+        draw = np.arange(self.loss.shape[1])
+        before, at, after = (self.loss[place + step, draw] for step in (-1, 0, 1))
+        bend = before - 2 * at + after
+        step = np.where(bend > 0, (before - after) / (2 * np.where(bend > 0, bend, 1.0)), 0.0)
+        step = step.clip(-1, 1)
+        lowest = at + step * (after - before) / 2 + step**2 * bend / 2
+        return self.log_n[place] + step * (self.log_n[1] - self.log_n[0]), lowest
+
+
+def isoflop_curve(source: LawDraws, flops: float) -> IsoflopCurve:
+    """Return draws of the loss along an isoFLOP line, around the minima of all draws.
+
+    Parameters
+    ----------
+    source : LawDraws
+        The law, its draws and its discrepancy.
+    flops : float
+        The budget C, in FLOPs.
+    """
+    import xarray as xr
+
+    by_law = np.log(optimal_n_params(source, xr.DataArray([flops], dims="budget")))
+    low, middle, high = np.quantile(by_law, _NEARLY_ALL)
+    tokens = flops / source.flops_per_param_token
+    ends = (
+        max(low - _AROUND, middle - _MOST, 0.0),
+        min(high + _AROUND, middle + _MOST, np.log(tokens)),
+    )
+    log_n = np.linspace(*ends, _POINTS)
+    n_params = np.exp(log_n)
+    points = point_dataset(
+        {"n_params": n_params, "tokens": tokens / n_params, "flops": np.full(_POINTS, flops)}
+    )
+    loss = mean_loss(source, points).transpose("point", "chain", "draw").to_numpy()
+    return IsoflopCurve(log_n, loss.reshape(_POINTS, -1))
+
+
+def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
+    """Return draws of N*, D*, D*/N* and the loss there: the smallest mean of runs at a budget.
+
+    Parameters
+    ----------
+    source : LawDraws
+        The law, its draws and its discrepancy.
+    flops : DataArray
+        Budgets, with one dim.
+
+    Raises
+    ------
+    NoOptimumError
+        If the law does not trade N against D, or its optimum lies at no finite size.
+    """
+    import xarray as xr
+
+    flops = flops.drop_vars("flops", errors="ignore")
+    k = source.flops_per_param_token
+    if discrepancy_of(source) is None:
+        n_params = optimal_n_params(source, flops)
+        tokens = (flops / (k * n_params)).transpose(*n_params.dims)
+        points = n_params.to_dataset(name="n_params").assign(tokens=tokens, flops=flops)
+        loss = law_loss(source, points)
+    else:
+        found = [isoflop_curve(source, float(budget)).minima() for budget in flops]
+        like = source.draws[source.law.parameter_names[0]].transpose("chain", "draw")
+        log_n, lowest = (
+            xr.DataArray(
+                np.stack(each, axis=-1).reshape(*like.shape, -1),
+                dims=(*like.dims, *flops.dims),
+                coords=like.coords,
+            )
+            for each in zip(*found, strict=True)
+        )
+        n_params = np.exp(log_n)
+        tokens = (flops / (k * n_params)).transpose(*n_params.dims)
+        loss = lowest.rename("loss").assign_attrs(units="nats per token")
+    return n_params.to_dataset(name="n_params").assign(
+        tokens=tokens, tokens_per_param=tokens / n_params, loss=loss
+    )
