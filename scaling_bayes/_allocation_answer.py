@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from scaling_bayes._draws import mean_loss, point_dataset, sizes
+from scaling_bayes._draws import discrepancy_of, mean_loss, point_dataset, sizes
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
     SAMPLE_DIMS,
@@ -27,6 +27,7 @@ from scaling_bayes.units import format_quantity
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from scipy.interpolate import CubicSpline
 
 Quantity = Literal["n_params", "tokens", "tokens_per_param", "loss"]
 
@@ -35,7 +36,8 @@ DEFAULT_TOLERANCE = 0.001
 """Nats per token that count as flat around the optimum."""
 
 _SEARCH_FACTOR = 1e4
-_ROUNDING = 1e-8
+_ROUNDING = 1e-5
+_GRID = 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,37 @@ class Allocation:
 
     def _expected_loss(self, log_n: np.ndarray, flops: np.ndarray) -> np.ndarray:
         """Return the loss expected over the draws of each law, weighted; budgets are elements."""
+        if self._bent is None:
+            return self._expected_at(log_n, flops)
+        found = np.empty(log_n.shape)
+        for budget in np.unique(flops):
+            here = np.broadcast_to(flops == budget, log_n.shape)
+            found[here] = self._bent[budget](log_n[here])
+        return found
+
+    @cached_property
+    def _bent(self) -> dict[float, CubicSpline] | None:
+        """Expected loss over log N at each budget where a discrepancy bends it; None if none does.
+
+        At each size the functions of all draws have to be worked out, so that they are at a grid.
+        """
+        from scipy.interpolate import CubicSpline
+
+        if all(discrepancy_of(one) is None for one, _ in weighted_laws(self.source)):
+            return None
+        middle = np.log(quantile(self.optimum["n_params"], 0.5).to_numpy())
+        most = np.log(self.flops / self.source.flops_per_param_token)
+        reach = np.log(_SEARCH_FACTOR)
+        low, high = np.maximum(middle - reach, 0.0), np.minimum(middle + reach, most)
+        log_n = np.linspace(low, high, _GRID)
+        expected = [
+            self._expected_at(at, np.full(_GRID, budget))
+            for at, budget in zip(log_n.T, self.flops, strict=True)
+        ]
+        splines = map(CubicSpline, log_n.T, expected)
+        return dict(zip(self.flops.tolist(), splines, strict=True))
+
+    def _expected_at(self, log_n: np.ndarray, flops: np.ndarray) -> np.ndarray:
         n_params, budgets = np.exp(log_n.ravel()), flops.ravel()
         points = point_dataset(
             {

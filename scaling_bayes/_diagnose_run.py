@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws, discrepancy_of, law_loss
+from scaling_bayes._draws import LawDraws, discrepancy_of, law_loss, mean_loss
 from scaling_bayes._forecast import forecast
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
@@ -73,7 +73,8 @@ class RunDiagnosis:
         - ``gain_n_params`` and so on: nats per token that 10% more compute gains if it is all
           spent on that size.
 
-        The last three are of the law, without its discrepancy.
+        The equivalent compute and the shares move along the law, with the discrepancy that it has
+        at the run's own sizes.
     probability_as_high, probability_as_low : DataArray
         Probability that the loss of a new run of the same recipe at the same sizes is at least
         or at most that of the run, of shape (run,); NaN for a published law, whose noise is not
@@ -229,14 +230,13 @@ def diagnose_run(
     forecasts = forecast(source, runs, seed=seed)
     points, expected = forecasts.points, forecasts.mean_curve
     loss = expected.isel(chain=0, draw=0, drop=True).copy(data=runs.frame["loss"].to_numpy())
-    # The discrepancy is not moved along: it counts as it is at the run's own sizes.
     by_law = law_loss(source, points)
     draws = expected.to_dataset(name="expected_loss").assign(
         {
             "excess": (loss - expected).assign_attrs(units="nats per token"),
             "equivalent_compute": _equivalent_compute(source, points, loss * by_law / expected),
             **_limits(source, points, by_law),
-            **_returns(source, points, by_law),
+            **_returns(source, points, expected),
         }
     )
     new_run = forecasts.new_run
@@ -315,7 +315,7 @@ def _to_spend_on(source: LawDraws) -> list[Kind]:
 
 def _loss_with(source: LawDraws, points: xr.Dataset, size: Kind, factor: float) -> xr.DataArray:
     """Return the loss with one size times a factor, and compute too, since C = k N D."""
-    return law_loss(source, _scaled(points, {size: factor, "flops": factor}))
+    return mean_loss(source, _scaled(points, {size: factor, "flops": factor}))
 
 
 def _scaled(points: xr.Dataset, factors: Mapping[Kind, xr.DataArray | float]) -> xr.Dataset:

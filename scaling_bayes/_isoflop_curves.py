@@ -13,7 +13,8 @@ from scaling_bayes._optimum import optimal_n_params
 if TYPE_CHECKING:
     import xarray as xr
 
-_POINTS = 48
+_SIZES = 64
+_NEWTON = 4
 _AROUND = np.log(20.0)
 """How far, in log N, beyond nearly all optima of the law a minimum is looked for."""
 _MOST = np.log(1e4)
@@ -39,17 +40,24 @@ class IsoflopCurve:
     def minima(self) -> tuple[np.ndarray, np.ndarray]:
         """Return log N and loss at the minimum of each draw, each of shape (draw,).
 
-        By the parabola through the smallest loss and its neighbours. A draw whose loss falls
-        towards an end of the sizes has its minimum there.
+        By the polynomial through the smallest loss and two sizes to either side. A draw whose loss
+        falls towards an end of the sizes has its minimum there.
         """
-        place = self.loss.argmin(axis=0).clip(1, len(self.log_n) - 2)
+        place = self.loss.argmin(axis=0)
+        centre = place.clip(2, len(self.log_n) - 3)
         draw = np.arange(self.loss.shape[1])
-        before, at, after = (self.loss[place + step, draw] for step in (-1, 0, 1))
-        bend = before - 2 * at + after
-        step = np.where(bend > 0, (before - after) / (2 * np.where(bend > 0, bend, 1.0)), 0.0)
-        step = step.clip(-1, 1)
-        lowest = at + step * (after - before) / 2 + step**2 * bend / 2
-        return self.log_n[place] + step * (self.log_n[1] - self.log_n[0]), lowest
+        a, b, c, d, e = (self.loss[centre + step, draw] for step in (-2, -1, 0, 1, 2))
+        # The polynomial's coefficients of step, step^2 and so on.
+        p, q = (a - 8 * b + 8 * d - e) / 12, (-a + 16 * b - 30 * c + 16 * d - e) / 24
+        r, s = (-a + 2 * b - 2 * d + e) / 12, (a - 4 * b + 6 * c - 4 * d + e) / 24
+        step = (place - centre).astype(float)
+        for _ in range(_NEWTON):
+            slope = p + step * (2 * q + step * (3 * r + step * 4 * s))
+            bend = 2 * q + step * (6 * r + step * 12 * s)
+            step = step - np.where(bend > 0, slope / np.where(bend > 0, bend, 1.0), 0.0)
+            step = step.clip(place - centre - 1, place - centre + 1).clip(-2, 2)
+        lowest = c + step * (p + step * (q + step * (r + step * s)))
+        return self.log_n[centre] + step * (self.log_n[1] - self.log_n[0]), lowest
 
 
 def isoflop_curve(source: LawDraws, flops: float) -> IsoflopCurve:
@@ -67,17 +75,15 @@ def isoflop_curve(source: LawDraws, flops: float) -> IsoflopCurve:
     by_law = np.log(optimal_n_params(source, xr.DataArray([flops], dims="budget")))
     low, middle, high = np.quantile(by_law, _NEARLY_ALL)
     tokens = flops / source.flops_per_param_token
-    ends = (
-        max(low - _AROUND, middle - _MOST, 0.0),
-        min(high + _AROUND, middle + _MOST, np.log(tokens)),
-    )
-    log_n = np.linspace(*ends, _POINTS)
+    least = max(low - _AROUND, middle - _MOST, 0.0)
+    most = min(high + _AROUND, middle + _MOST, np.log(tokens))
+    log_n = np.linspace(least, most, _SIZES)
     n_params = np.exp(log_n)
     points = point_dataset(
-        {"n_params": n_params, "tokens": tokens / n_params, "flops": np.full(_POINTS, flops)}
+        {"n_params": n_params, "tokens": tokens / n_params, "flops": np.full(_SIZES, flops)}
     )
     loss = mean_loss(source, points).transpose("point", "chain", "draw").to_numpy()
-    return IsoflopCurve(log_n, loss.reshape(_POINTS, -1))
+    return IsoflopCurve(log_n, loss.reshape(_SIZES, -1))
 
 
 def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
@@ -115,7 +121,7 @@ def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
             )
             for each in zip(*found, strict=True)
         )
-        n_params = np.exp(log_n)
+        n_params = xr.ufuncs.exp(log_n)
         tokens = (flops / (k * n_params)).transpose(*n_params.dims)
         loss = lowest.rename("loss").assign_attrs(units="nats per token")
     return n_params.to_dataset(name="n_params").assign(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws, discrepancy_of
+from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecaster import Forecasting
 from scaling_bayes._intervals import SAMPLE_DIMS
 from scaling_bayes.errors import InputError
@@ -181,19 +181,6 @@ def weighted_laws(source: Source) -> Iterator[tuple[LawDraws, float]]:
 def law_names(source: Source) -> str:
     """Return the names of the laws of a source, for messages."""
     return ", ".join(dict.fromkeys(one.law.name for one, _ in weighted_laws(source)))
-
-
-def without_discrepancy(source: Source) -> str:
-    """Return the words to put behind a law whose discrepancy an answer leaves out; else none."""
-    errors = [discrepancy_of(one) for one, _ in weighted_laws(source)]
-    names = dict.fromkeys(error.discrepancy.name for error in errors if error is not None)
-    return f"without its {' and '.join(names)} discrepancy" if names else ""
-
-
-def law_words(source: Source) -> str:
-    """Return what answers that follow the law alone are of: the mean curve, where that is it."""
-    words = without_discrepancy(source)
-    return f"the law {words}" if words else "the mean curve"
 
 
 def _owners(weights: np.ndarray, n_draws: int) -> np.ndarray:

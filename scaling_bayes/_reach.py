@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import LawDraws
+from scaling_bayes._draws import LawDraws, discrepancy_of, law_loss, mean_loss, point_dataset
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
     SAMPLE_DIMS,
@@ -19,8 +19,9 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._mixture import Source, law_words, mix
-from scaling_bayes._optimum import optimum
+from scaling_bayes._isoflop_curves import optimum
+from scaling_bayes._mixture import Source, mix
+from scaling_bayes._optimum import optimal_n_params
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -33,6 +34,8 @@ MOST_FLOPS = 1e45
 """Compute at and beyond which a target counts as never reached."""
 
 _BISECTIONS = 45
+_LEAST_AROUND, _MOST_AROUND, _BUDGETS = 0.1, 1e4, 60
+"""Where a discrepancy is looked at: factors on the runs' compute, and how many budgets."""
 
 Path = Callable[[LawDraws, "xr.DataArray"], "xr.DataArray"]
 """From a law and compute to the loss there, along some way of spending it."""
@@ -40,7 +43,7 @@ Path = Callable[[LawDraws, "xr.DataArray"], "xr.DataArray"]
 
 @dataclass(frozen=True, eq=False)
 class ComputeToReach:
-    """Posterior of the compute at which the law, without its discrepancy, reaches target losses.
+    """Posterior of the compute at which the mean of runs reaches target losses.
 
     Attributes
     ----------
@@ -51,14 +54,11 @@ class ComputeToReach:
     flops : DataArray
         Compute in FLOPs when allocated optimally, with dims chain, draw and target; infinite
         where the target lies at or below the irreducible loss.
-    curve : str
-        What reaches the targets, in words: the mean curve, or the law without its discrepancy.
     """
 
     label: str
     targets: np.ndarray
     flops: xr.DataArray
-    curve: str
 
     @property
     def probability_never(self) -> xr.DataArray:
@@ -93,7 +93,7 @@ class ComputeToReach:
             return "never" if np.isinf(flops) else format_quantity(flops, kind="flops")
 
         title = f"Compute at which {self.label} reaches a loss: {shown_in_words(self.flops)}" + (
-            "" if is_point(self.flops) else f" of {self.curve}"
+            "" if is_point(self.flops) else " of the mean of runs"
         )
         rows = self.to_frame().to_dict("records")
         if is_point(self.flops):
@@ -111,10 +111,12 @@ class ComputeToReach:
 def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReach:
     """Return the compute that it takes to reach target losses, allocated optimally.
 
-    It is that of the law, without its discrepancy. Found for each draw by bisection in log compute
-    between 1e10 and 1e45 FLOPs, since the loss at the optimum falls with compute. A target that
-    more than 1e45 FLOPs would reach counts as never reached; one that is met at 1e10 FLOPs gets
-    that.
+    It is that at which the mean of runs, the law with its discrepancy, first is as low as the
+    target. For a law alone it is found for each draw by bisection in log compute between 1e10 and
+    1e45 FLOPs, since the loss at the optimum falls with compute. With a discrepancy it is read off
+    the best losses at budgets around the runs, and beyond these off the law times its discrepancy
+    at the last of them. A target that more than 1e45 FLOPs would reach counts as never reached;
+    one that is met at 1e10 FLOPs gets that.
 
     Parameters
     ----------
@@ -146,10 +148,58 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
 
     def of_law(one: LawDraws) -> xr.DataArray:
         every = target.broadcast_like(one.draws[one.law.parameter_names[0]])
-        return flops_to_reach(best_loss, one, every).transpose("chain", "draw", "target")
+        find = _by_law if discrepancy_of(one) is None else _with_discrepancy
+        return find(one, every.transpose("chain", "draw", "target"))
 
     flops = mix(source, of_law)
-    return ComputeToReach(source.label, targets, flops, law_words(source))
+    return ComputeToReach(source.label, targets, flops)
+
+
+def _by_law(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
+    return flops_to_reach(best_loss, source, target).transpose(*target.dims)
+
+
+def _with_discrepancy(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
+    """Return the compute at which each draw of the mean of runs first reaches each target."""
+    budgets = _around_runs(source)
+    by_law = best_loss(source, budgets).transpose("chain", "draw", "budget")
+    best = _best_mean(source, budgets).transpose(*by_law.dims)
+    lowest = best.copy(data=np.minimum.accumulate(best.to_numpy(), axis=-1))
+    log_c = np.log(budgets.to_numpy())
+    n_above = (lowest > target).sum("budget").transpose(*target.dims)
+    after = n_above.clip(1, len(log_c) - 1)
+    high, low = (lowest.isel(budget=after - step) for step in (1, 0))
+    share = (high - target) / (high - low).where(high > low, 1.0)
+    inside = np.exp(log_c[after.to_numpy() - 1] + share * (log_c[1] - log_c[0]))
+    before, beyond = (
+        _by_law(source, target * by_law.isel(budget=end) / lowest.isel(budget=end))
+        for end in (0, -1)
+    )
+    found: xr.DataArray = inside.where(n_above > 0, before).where(n_above < len(log_c), beyond)
+    return found.transpose(*target.dims)
+
+
+def _around_runs(source: LawDraws) -> xr.DataArray:
+    """Return budgets from a tenth of the smallest run's to ten thousand times the largest's."""
+    import xarray as xr
+
+    error = discrepancy_of(source)
+    assert error is not None
+    sizes = error.landmarks
+    flops = sizes.get("flops")
+    if flops is None:
+        flops = source.flops_per_param_token * sizes["n_params"] * sizes["tokens"]
+    ends = flops.min() * _LEAST_AROUND, flops.max() * _MOST_AROUND
+    return xr.DataArray(np.geomspace(*ends, _BUDGETS), dims="budget")
+
+
+def _best_mean(source: LawDraws, budgets: xr.DataArray) -> xr.DataArray:
+    """Return the smallest mean of runs at each budget."""
+    if set(source.law.covariates) & set(SIZES) == {"flops"}:
+        points = point_dataset({"flops": budgets.to_numpy()}).rename(point="budget")
+        return mean_loss(source, points)
+    loss: xr.DataArray = optimum(source, budgets)["loss"]
+    return loss
 
 
 def flops_to_reach(
@@ -208,5 +258,9 @@ def best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
             f"{law.name} reads {law.covariates[0]} alone, so it says nothing of compute. Fit a law "
             "in C, or in N and D."
         )
-    at_optimum: xr.DataArray = optimum(source, flops)["loss"]
+    n_params = optimal_n_params(source, flops)
+    tokens = flops / (source.flops_per_param_token * n_params)
+    points = n_params.to_dataset(name="n_params").assign(tokens=tokens, flops=flops)
+    with np.errstate(over="ignore"):  # far below the runs a law can exceed the largest float
+        at_optimum: xr.DataArray = law_loss(source, points)
     return at_optimum

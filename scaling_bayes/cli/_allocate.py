@@ -10,7 +10,7 @@ from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Source, View
-from scaling_bayes.cli._points import beyond_runs, check_sizes, law_alone
+from scaling_bayes.cli._points import beyond_runs, check_sizes
 from scaling_bayes.cli._sources import about, source_named
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ def allocate(
         about(origin, view.interval_in_words),
         "Recommended is the one allocation with the smallest expected loss. Its cost is what it "
         "gives up against the true optimum, in nats per token.",
-        *law_alone(origin, "The allocation"),
         *beyond_runs(origin, frame),
         *(left_out(frame) if view.for_people else ()),
     ]

@@ -195,7 +195,7 @@ def _answer(decision: Decision, *, prob: float, epsilon: float) -> Answer:
     tables = [_alternatives(alternatives, prob, known=known)]
     if len(changes):
         tables.append(_changes(changes, decision.choice))
-    beyond = beyond_runs(origin, frame, discrepancy_counts=True)
+    beyond = beyond_runs(origin, frame)
     said_below = [str(decision.range()), *(["times the compute of the largest run"] * len(beyond))]
     words = [str(found), about(origin, f"{100 * prob:g}% equal-tailed"), *beyond]
     opening = [line for line in decision.words if not any(each in line for each in said_below)]

@@ -10,7 +10,7 @@ from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Seed, Source, View
-from scaling_bayes.cli._points import beyond_runs, check_sizes, law_alone
+from scaling_bayes.cli._points import beyond_runs, check_sizes
 from scaling_bayes.cli._sources import about, discrepancy_name, source_named
 from scaling_bayes.errors import InputError
 
@@ -96,8 +96,7 @@ def forecast(
     } | {name: frame for name, (_, frame) in parts.items()}
     words = [
         about(origin, view.interval_in_words),
-        *(law_alone(origin, "The compute that a loss takes") if reach else ()),
-        *beyond_runs(origin, *frames, discrepancy_counts=at_points),
+        *beyond_runs(origin, *frames),
         *(left_out(frames[0]) if view.for_people else ()),
     ]
     show(Answer(tables, words, frames[0], document), view)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from scaling_bayes._mixture import without_discrepancy
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._sources import discrepancy_name
 from scaling_bayes.errors import InputError
@@ -39,9 +38,7 @@ def check_sizes(frame: pd.DataFrame) -> None:
         raise InputError(f"{failure.column} = {value:g} {reason}. {remedy}.")
 
 
-def beyond_runs(
-    source: LawDraws, *frames: pd.DataFrame, discrepancy_counts: bool = False
-) -> list[str]:
+def beyond_runs(source: LawDraws, *frames: pd.DataFrame) -> list[str]:
     """Return the warning that is due if points lie beyond the runs of a fit; else nothing.
 
     Parameters
@@ -50,8 +47,6 @@ def beyond_runs(
         What was asked.
     *frames : DataFrame
         The answers, with sizes as columns.
-    discrepancy_counts : bool
-        Whether the discrepancy of a fit is part of the answers.
     """
     import numpy as np
 
@@ -68,33 +63,21 @@ def beyond_runs(
         return []
     return [
         f"Extrapolation: {words(asked)} is {_times(asked / largest)} times the largest {what} "
-        f"fitted, {words(largest)}. {_what_holds(source, discrepancy_counts)} See 'What the "
+        f"fitted, {words(largest)}. {_what_holds(source)} See 'What the "
         "intervals mean' (docs/explanation/intervals.md)."
     ]
 
 
-def law_alone(source: LawDraws, answer: str) -> list[str]:
-    """Return what to know of an answer that leaves out the discrepancy of a fit."""
-    words = without_discrepancy(source)
-    return [f"{answer} follows the law {words}."] if words else []
-
-
-def _what_holds(source: LawDraws, discrepancy_counts: bool) -> str:
+def _what_holds(source: LawDraws) -> str:
     name = discrepancy_name(source)
-    if name is not None and discrepancy_counts:
+    if name is not None:
         return (
             f"Beyond the runs, intervals of the loss allow for the law's own error by {name} "
             "discrepancy."
         )
-    conditional = (
-        "Beyond the runs, intervals are conditional on the law and have held less often than they "
-        "say."
-    )
-    if name is not None or not discrepancy_counts:
-        return conditional
     return (
-        f"{conditional} They take the law for the truth; `--discrepancy smooth` at fit allows for "
-        "its error."
+        "Beyond the runs, intervals are conditional on the law and have held less often than they "
+        "say. They take the law for the truth; a fit without --law-alone allows for its error."
     )
 
 

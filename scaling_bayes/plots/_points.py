@@ -247,7 +247,8 @@ def curve_words(source: Source, along: Kind) -> str:
 
 def _check_no_discrepancy(source: Source, along: Kind) -> None:
     """Refuse a curve along one size for a source whose discrepancy needs two."""
-    if any(discrepancy_of(one) is not None for one, _ in weighted_laws(source)):
+    errors = [discrepancy_of(one) for one, _ in weighted_laws(source)]
+    if any(error and error.discrepancy.covariates != (along,) for error in errors):
         raise InputError(
             f"{source.label} cannot be drawn along {along} alone: at the same {along} its "
             "discrepancy differs with tokens per parameter. Take plot_residuals, which holds each "
