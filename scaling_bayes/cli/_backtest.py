@@ -15,7 +15,7 @@ from scaling_bayes.cli._answer import Answer, note, records, show, table_of
 from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import DEFAULT_SHAPE, Shape
 from scaling_bayes.cli._reading import announce, names_of, read_table
-from scaling_bayes.cli._sources import discrepancy_named, law_named, noise_named
+from scaling_bayes.cli._sources import law_named, noise_named
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
 
@@ -47,13 +47,13 @@ def backtest(
     /,
     *,
     law: Annotated[tuple[str, ...], Parameter(help=f"May be repeated: any of {options.LAWS}")] = (
-        "chinchilla",
+        "coupled",
     ),
     noise_model: options.NoiseName = "student-t",
     discrepancy: Annotated[
         tuple[options.DiscrepancyChoice, ...],
         Parameter(help=f"{options.DISCREPANCY} May be repeated: each law is tested with each."),
-    ] = ("none",),
+    ] = ("smooth",),
     baseline: Annotated[
         tuple[Baseline, ...],
         Parameter(show_default=False, help="A habit of the field to set beside; may be repeated."),
@@ -99,7 +99,7 @@ def backtest(
     announce(table, laws, shape)
     forecasters: dict[str, Forecaster] = {
         _name(each, error): sb.Fitter(
-            each, noise=chosen_noise, discrepancy=discrepancy_named(error)
+            each, noise=chosen_noise, discrepancy=None if error == "none" else error
         )
         for each in laws
         for error in dict.fromkeys(discrepancy)
@@ -132,7 +132,7 @@ def backtest(
 
 
 def _name(law: Law, discrepancy: DiscrepancyChoice) -> str:
-    return law.name if discrepancy == "none" else f"{law.name} + {discrepancy}"
+    return f"{law.name} alone" if discrepancy == "none" else law.name
 
 
 def _table(pooled: pd.DataFrame, along: str) -> Group:

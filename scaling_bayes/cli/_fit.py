@@ -11,14 +11,14 @@ from scaling_bayes.cli._answer import note, show
 from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import DEFAULT_VIEW, View
 from scaling_bayes.cli._reading import announce, names_of, read_table
-from scaling_bayes.cli._sources import discrepancy_named, law_named, noise_named
+from scaling_bayes.cli._sources import law_named, noise_named
 from scaling_bayes.cli._summary import summary_of
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
 
 EXAMPLES = """\
 Examples
-  scaling-bayes fit runs.csv --law chinchilla --output fit.nc
-  scaling-bayes fit runs.csv --discrepancy smooth --output fit.nc
+  scaling-bayes fit runs.csv --output fit.nc
+  scaling-bayes fit runs.csv --law chinchilla --law-alone
   scaling-bayes fit runs.csv --law kaplan --noise normal --where "loss < 4"
   scaling-bayes fit runs.csv --column loss=val_loss --column n_params=params
   scaling-bayes fit runs.parquet --law power-c --json > posterior.json
@@ -31,9 +31,9 @@ def fit(
     runs: options.RunsFile,
     /,
     *,
-    law: Annotated[str, Parameter(help=f"One of {options.LAWS}")] = "chinchilla",
+    law: Annotated[str, Parameter(help=f"One of {options.LAWS}")] = "coupled",
     noise_model: options.NoiseName = "student-t",
-    discrepancy: Annotated[options.DiscrepancyChoice, Parameter(help=options.DISCREPANCY)] = "none",
+    law_alone: Annotated[bool, Parameter(help=options.LAW_ALONE)] = False,
     where: options.Where = None,
     column: options.Column = (),
     flops_per_param_token: options.FlopsPerParamToken = FLOPS_PER_PARAM_TOKEN,
@@ -69,7 +69,7 @@ def fit(
         table,
         chosen_law,
         noise=chosen_noise,
-        discrepancy=discrepancy_named(discrepancy),
+        discrepancy=None if law_alone else "smooth",
         sampler=sampler,
         settings=settings,
         seed=seed,

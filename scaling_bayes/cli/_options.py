@@ -77,7 +77,6 @@ DEFAULT_SHAPE = Shape()
 DEFAULT_VIEW = View()
 
 SamplerChoice = Literal["nutpie", "pymc", "numpyro"]
-# The names of scaling_bayes.discrepancy.REGISTRY, whose import takes SciPy along.
 DiscrepancyChoice = Literal["none", "smooth"]
 
 CoverageProb = Annotated[
@@ -121,6 +120,10 @@ NoiseName = Annotated[
 DISCREPANCY = (
     "How the mean of runs may differ from the law. With smooth, intervals of forecasts beyond the "
     "runs allow for the law's own error."
+)
+LAW_ALONE = (
+    "Take the law for the truth, for questions about its parameters: its intervals are too narrow "
+    "beyond the runs. By default the mean of runs may differ from it by a smooth discrepancy."
 )
 
 SamplingSeed = Annotated[int, Parameter(group=SAMPLING, help="The same seed gives the same draws.")]

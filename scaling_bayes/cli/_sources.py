@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from scaling_bayes import Fit
     from scaling_bayes._draws import LawDraws
-    from scaling_bayes.cli._options import DiscrepancyChoice
-    from scaling_bayes.discrepancy import Discrepancy
 
 _PREFIX = "published:"
 
@@ -64,15 +62,6 @@ def noise_named(text: str) -> noise.Noise:
             f"--noise {text!r} is not a noise model. Take one of {', '.join(noise.REGISTRY)}."
         )
     return noise.REGISTRY[text]()
-
-
-def discrepancy_named(choice: DiscrepancyChoice) -> Discrepancy | None:
-    """Return a model of discrepancy by its name; None for none."""
-    if choice == "none":
-        return None
-    from scaling_bayes import discrepancy
-
-    return discrepancy.REGISTRY[choice]()
 
 
 def fit_at(path: str, law: str | None) -> Fit:
