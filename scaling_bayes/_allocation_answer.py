@@ -36,7 +36,7 @@ DEFAULT_TOLERANCE = 0.001
 """Nats per token that count as flat around the optimum."""
 
 _SEARCH_FACTOR = 1e4
-_ROUNDING = 1e-5
+_ROUNDING = 1e-8
 _GRID = 96
 
 
@@ -162,7 +162,7 @@ class Allocation:
         tokens = self.flops / (k * n_params)
         given_up = self.loss_given_up(n_params)
         better_by = -float(given_up.min())
-        if better_by > _ROUNDING:
+        if self._bent is None and better_by > _ROUNDING:
             raise NoOptimumError(
                 f"the optimum that {law_names(self.source)} gives is none: another size has "
                 f"{better_by:.2g} nats per token less. Does its optimal_n_params suit its loss?"
