@@ -117,7 +117,7 @@ class _Line:
         low, high = law_slope[place - 1, draw], law_slope[place, draw]
         share = ((slope - low) / np.where(high > low, high - low, 1.0)).clip(0, 1)
         step = self.log_n[1] - self.log_n[0]
-        return target - (self.log_n[place - 1] + share * step)
+        return np.asarray(target - (self.log_n[place - 1] + share * step))
 
 
 def _flat(draws: xr.DataArray) -> np.ndarray:
