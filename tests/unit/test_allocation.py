@@ -238,13 +238,17 @@ def test_it_prints_for_people(plan, truth):
     assert "unknown uncertainty" in repr(sb.allocate(truth, flops=1e22))
 
 
-def test_it_says_whether_a_discrepancy_is_left_out(plan, smooth_fit):
-    assert "90% equal-tailed interval of the mean curve" in repr(plan)
-    for source in (smooth_fit, sb.average({"first": smooth_fit, "second": smooth_fit})):
-        text = repr(sb.allocate(source, flops=1e22))
-        assert "90% equal-tailed interval of the law without its smooth discrepancy" in text
-        assert "loss of the law without its smooth discrepancy, nats per token" in text
-        assert "mean curve" not in text
+@pytest.mark.parametrize("make", ["plan", "with discrepancy", "average"])
+def test_it_says_that_it_is_of_the_mean_of_runs(plan, bent_plan, smooth_fit, make):
+    average = sb.average({"first": smooth_fit, "second": smooth_fit})
+    plans = {
+        "plan": plan,
+        "with discrepancy": bent_plan,
+        "average": sb.allocate(average, flops=1e22),
+    }
+    text = repr(plans[make])
+    assert "90% equal-tailed interval of the mean of runs" in text
+    assert "loss of the mean of runs, nats per token" in text
 
 
 def test_a_valley_without_an_edge_says_so(plan):

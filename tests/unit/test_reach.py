@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scaling_bayes as sb
-from scaling_bayes._optimum import optimum
+from scaling_bayes._isoflop_curves import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 
 ALL = ("chain", "draw")
@@ -79,12 +79,12 @@ def test_table_and_words_say_never(fit):
     assert f"loss {low:g}: never [never, never], never with probability 1.00" in repr(reach)
 
 
-def test_it_says_whether_a_discrepancy_is_left_out(fit, smooth_fit, truth):
-    assert "90% equal-tailed interval of the mean curve\n" in repr(fit.compute_to_reach(2.3))
+def test_it_says_that_it_is_of_the_mean_of_runs(fit, smooth_fit, truth):
+    assert "90% equal-tailed interval of the mean of runs\n" in repr(fit.compute_to_reach(2.3))
     assert "of unknown uncertainty\n" in repr(sb.compute_to_reach(truth, 2.3))
     for source in (smooth_fit, sb.average({"with": smooth_fit, "without": fit})):
         text = repr(sb.compute_to_reach(source, 2.3))
-        assert "90% equal-tailed interval of the law without its smooth discrepancy\n" in text
+        assert "90% equal-tailed interval of the mean of runs\n" in text
 
 
 @pytest.mark.parametrize("target", [0.0, -1.0, np.nan, np.inf, [2.0, -2.0]])
