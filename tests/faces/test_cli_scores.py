@@ -111,13 +111,15 @@ def test_compare_wants_two_sources_that_differ(run, fit_files):
 def test_backtest_gives_the_scores_of_the_python_api(document, runs_csv, tmp_path):
     words = ("backtest", runs_csv, "--cut", "1e20", "--cut", "1e21", "--directory", tmp_path)
     words = (*words, "--output", tmp_path / "points.csv", "--baseline", "least-squares")
+    words = (*words, "--law", "chinchilla", "--discrepancy", "none")
     found = document(*words)
     runs = sb.read_runs(runs_csv)
     laws = {
-        "chinchilla": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET, discrepancy=None),
+        "chinchilla alone": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET, discrepancy=None),
         "least-squares": sb.baselines.LogLinearLeastSquares(),
     }
     expected = sb.backtest(runs, laws, cuts=[1e20, 1e21], progressbar=False)
+    assert {row["law"] for row in found["scores"]} == set(laws)
     assert [row["crps"] for row in found["scores"]] == pytest.approx(list(expected.scores["crps"]))
     assert len(pd.read_csv(tmp_path / "points.csv")) == len(expected.points)
     assert document(*words) == found

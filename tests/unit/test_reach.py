@@ -87,6 +87,36 @@ def test_it_says_that_it_is_of_the_mean_of_runs(fit, smooth_fit, truth):
         assert "90% equal-tailed interval of the mean of runs\n" in text
 
 
+@pytest.mark.parametrize("target", [2.6, 2.3])
+def test_with_discrepancy_the_best_forecast_at_that_compute_has_the_target_loss(thin_fit, target):
+    reached = thin_fit.compute_to_reach(target).flops.isel(target=0)
+    law = np.log(sb.allocate(thin_fit, flops="1e20").optimum["n_params"] / 1e10)
+    for chain, draw in ((0, 3), (1, 50), (2, 71), (3, 98)):
+        flops = float(reached[chain, draw])
+        n_params = np.sqrt(flops) * np.exp(np.linspace(law.min() - 3, law.max() + 3, 401))
+        one = {"chain": chain, "draw": draw}
+        for factor, above in ((0.7, True), (1.0, None), (1.3, False)):
+            curve = thin_fit.forecast(n_params=n_params, flops=factor * flops).mean_curve
+            lowest = float(curve.isel(one).min())
+            if above is None:
+                assert lowest == pytest.approx(target, abs=5e-4)
+            else:
+                assert (lowest > target) == above
+
+
+def test_with_discrepancy_a_law_in_compute_reaches_where_its_forecast_does(compute_fit):
+    flops = np.geomspace(1e17, 1e23, 601)
+    curve = compute_fit.forecast(flops=flops).mean_curve.transpose("point", ...)
+    lowest = np.minimum.accumulate(curve.to_numpy(), axis=0).reshape(len(flops), -1)
+    for target in (2.6, 2.3):
+        reached = compute_fit.compute_to_reach(target).flops.to_numpy().ravel()
+        first = (lowest > target).sum(axis=0)
+        inside = (first > 0) & (first < len(flops))
+        assert inside.mean() > 0.9
+        off = np.log(reached[inside] / flops[first[inside]])
+        assert np.quantile(np.abs(off), 0.99) < 0.05
+
+
 @pytest.mark.parametrize("target", [0.0, -1.0, np.nan, np.inf, [2.0, -2.0]])
 def test_a_target_that_is_no_loss_is_refused(truth, target):
     with pytest.raises(InputError, match="target losses must be positive"):
