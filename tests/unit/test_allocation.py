@@ -266,7 +266,7 @@ def test_with_discrepancy_the_recommended_size_has_the_smallest_expected_loss(th
         n_params = float(best["n_params"][i])
         sizes = n_params * np.geomspace(0.05, 20, 401)
         expected = thin_fit.forecast(n_params=sizes, flops=flops).mean_curve.mean(ALL)
-        assert sizes[int(expected.argmin())] == pytest.approx(n_params, rel=0.02)
+        assert sizes[expected.to_numpy().argmin()] == pytest.approx(n_params, rel=0.02)
         assert float(best["expected_loss"][i]) == pytest.approx(float(expected.min()), abs=1e-6)
     by_law = law_alone.allocate(flops=bent_plan.flops)
     assert (np.abs(np.log(best["n_params"] / by_law.recommended["n_params"])) > 0.02).any()
@@ -300,8 +300,8 @@ def test_with_discrepancy_a_decision_without_limits_is_what_is_recommended(thin_
 
 
 @pytest.mark.parametrize("make", ["plan", "with discrepancy", "average"])
-def test_it_says_that_it_is_of_the_mean_of_runs(plan, bent_plan, smooth_fit, make):
-    average = sb.average({"first": smooth_fit, "second": smooth_fit})
+def test_it_says_that_it_is_of_the_mean_of_runs(plan, bent_plan, thin_fit, make):
+    average = sb.average({"first": thin_fit, "second": thin_fit})
     plans = {
         "plan": plan,
         "with discrepancy": bent_plan,
