@@ -143,7 +143,7 @@ def default_fit(bent_runs: sb.Runs, quiet: sb.SamplerSettings) -> sb.Fit:
 
 @pytest.fixture(scope="session")
 def compute_fit(bent: Bent, quiet: sb.SamplerSettings) -> sb.Fit:
-    """A power law in compute with its default discrepancy, fitted to runs of 20 tokens a parameter."""
+    """A power law in compute with its discrepancy, fitted to runs of 20 tokens a parameter."""
     flops = np.geomspace(1e18, 3e20, 40)
     n_params = np.sqrt(flops / 120)
     frame = pd.DataFrame({"n_params": n_params, "tokens": 20 * n_params})
