@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 import scaling_bayes as sb
-from scaling_bayes._isoflop_curves import optimum
+from scaling_bayes._best_allocation import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 
 ALL = ("chain", "draw")
