@@ -109,12 +109,14 @@ def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__)
     parser.add_argument("--before", type=Path, help="a checkout to compare with")
+    parser.add_argument("--laws", nargs="+", choices=sb.laws.REGISTRY, help="(default: all)")
     options = parser.parse_args()
     runs = chinchilla_runs(options.data)
     packages = {"now": Path(sb.__file__).parents[1]}
     if options.before is not None:
         packages["before"] = options.before
-    combinations = QUICK if options.quick else COMBINATIONS
+    laws = options.laws or list(sb.laws.REGISTRY)
+    combinations = QUICK if options.quick else [each for each in COMBINATIONS if each[0] in laws]
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "runs.csv"
         runs.frame[["n_params", "tokens", "loss"]].to_csv(table, index=False)
