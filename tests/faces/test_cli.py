@@ -345,7 +345,8 @@ def test_demo_sets_the_truth_beside_the_intervals(run: Run, tmp_path: Path) -> N
     ordered = runs.frame.sort_values("flops")
     fit = sb.load(folder / "fit.nc")
     assert fit.diagnostics.converged
-    assert f"{fit.label} fitted to 101 runs" in words
+    assert fit.label == "coupled with smooth discrepancy"
+    assert "coupled fitted to 101 runs" in words
     bounds = fit.forecast(ordered, seed=1).interval().values.T
     inside = 0
     for (lower, upper), loss in zip(bounds, ordered["loss"], strict=True):
@@ -367,7 +368,9 @@ def test_real_runs_give_the_published_exponents(real_data, tmp_path: Path) -> No
     assert ran.code == 0, ran.err
     assert "245 runs" in ran.out
     assert "\x1b" not in ran.out + ran.err
-    assert ran.err.strip() == f"Saved to {path}"
+    *progress, last = ran.err.splitlines()
+    assert all(line.startswith("Fit of chinchilla: ") for line in progress)
+    assert last == f"Saved to {path}"
     assert max(map(len, ran.out.splitlines())) <= 100
     median = {
         words[0]: float(words[1])
