@@ -1,0 +1,3 @@
+"""stub"""
+def report(folder):
+    return "stub"
