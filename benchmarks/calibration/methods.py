@@ -47,4 +47,6 @@ def methods(kind: Kind, *, every: bool) -> dict[str, sb.Forecaster]:
             "broken law (BNSL)": sb.baselines.BrokenLaw(),
             "last slope": sb.baselines.LastSlope(),
         }
-    return found | ({"simple-scaling-laws": SimpleScalingLaws()} if every and kind == "joint" else {})
+    if every and kind == "joint":
+        found["simple-scaling-laws"] = SimpleScalingLaws()
+    return found

@@ -135,8 +135,8 @@ def porian(folder: Path) -> Iterator[Sweep]:
     """Yield each group, in each of its ways to count parameters."""
     table = pd.read_csv(folder / "porian_isoflop.csv")
     for (group, count), rows in table.groupby(["group", "param_count"]):
-        rows = rows.assign(**{LEVEL: rows["flops"]})
-        yield joint(f"porian {group}|{count}", "porian_isoflop", rows, isoflop=True)
+        levels = rows.assign(**{LEVEL: rows["flops"]})
+        yield joint(f"porian {group}|{count}", "porian_isoflop", levels, isoflop=True)
 
 
 def gadre(folder: Path) -> Iterator[Sweep]:
@@ -188,7 +188,7 @@ def tiny_transformers(_folder: Path) -> Iterator[Sweep]:
 
 
 def farseer(folder: Path) -> Iterator[Sweep]:
-    """Yield the grid, and the grid with the seven larger runs, which are forecast from all of it."""
+    """Yield the grid, and the grid with seven larger runs, which are forecast from all of it."""
     table = pd.read_csv(folder / "farseer.csv")
     train, target = (table[table["split"] == split] for split in ("train", "target"))
     yield joint("farseer", "farseer", train, isoflop=True)
