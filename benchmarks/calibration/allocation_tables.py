@@ -26,9 +26,9 @@ def tested(allocation: pd.DataFrame) -> pd.DataFrame:
         held=held.where(known).astype(float),
         met=met.where(known).astype(float),
         width=np.log(allocation["n_params_upper"] / allocation["n_params_lower"]),
+        own_width=np.log(allocation["measured_upper"] / allocation["measured_lower"]),
         off=np.log(allocation["n_params"] / allocation["measured"]),
         distant=np.log(allocation["n_params"] / allocation["measured"]).abs(),
-        advice=np.log(allocation["recommended"] / allocation["measured"]),
         regret=1e3 * allocation["regret"],
         grew=grown.where(growing).astype(float),
         forecast_growth=allocation["growth"].where(growing),
@@ -63,7 +63,9 @@ def summary(rows: pd.DataFrame, *, sources: bool) -> dict[str, object]:
         shown["holds N*"] = f"{mean['held']:.2f}"
         shown["regret, 1e-3 nats"] = f"{mean['regret']:.1f}"
     shown["meets it"] = f"{mean['met']:.2f}"
+    own_width = tests.groupby("source")["own_width"].median().mean()
     shown["hi/lo"] = f"{np.exp(width.mean()):.1f}"
+    shown["hi/lo measured"] = f"{np.exp(own_width):.1f}"
     if len(at_ten):
         shown["hi/lo at 10x"] = f"{np.exp(at_ten.mean()):.1f}"
     shown["N* off by"] = exponential(2)(mean["distant"])
