@@ -82,9 +82,7 @@ class Cut:
         }
 
 
-def scored(
-    cut: Cut, *, every: bool, seed: int, directory: Path | None
-) -> dict[str, pd.DataFrame]:
+def scored(cut: Cut, *, every: bool, seed: int, directory: Path | None) -> dict[str, pd.DataFrame]:
     """Return what every method gives at a cut: points, allocation, failures and warnings.
 
     A finished refit is read from the directory; a change to the package's code, or to that of this

@@ -11,7 +11,7 @@ aside.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +62,8 @@ class Sweep:
         Whether kernel and prior of tau were chosen on it. The law was chosen on all joint ones.
     isoflop : bool
         Whether minima of its isoFLOP slices are measured.
+    repeats : bool
+        Whether another sweep has the same trainings, with parameters counted in another way.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Sweep:
     cuts: tuple[float, ...]
     chose_kernel: bool
     isoflop: bool = False
+    repeats: bool = False
 
     def minima(self) -> list[Minimum]:
         """Return the minima of its isoFLOP slices; none where they are not measured."""
@@ -132,11 +135,16 @@ def chinchilla(folder: Path) -> Iterator[Sweep]:
 
 
 def porian(folder: Path) -> Iterator[Sweep]:
-    """Yield each group, in each of its ways to count parameters."""
+    """Yield each group, in each of its ways to count parameters.
+
+    All but one of the ways are repeats: the standard one is not, or the only one there is.
+    """
     table = pd.read_csv(folder / "porian_isoflop.csv")
+    ways = table.groupby("group")["param_count"].unique()
     for (group, count), rows in table.groupby(["group", "param_count"]):
         levels = rows.assign(**{LEVEL: rows["flops"]})
-        yield joint(f"porian {group}|{count}", "porian_isoflop", levels, isoflop=True)
+        sweep = joint(f"porian {group}|{count}", "porian_isoflop", levels, isoflop=True)
+        yield replace(sweep, repeats="standard" in ways[group] and count != "standard")
 
 
 def gadre(folder: Path) -> Iterator[Sweep]:

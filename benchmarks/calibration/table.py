@@ -6,7 +6,8 @@ the isoFLOP minima measured there. ``--output`` gets points.parquet with every f
 the allocations, failures and warnings, and table.md, which docs/explanation/calibration.md
 includes. Finished refits are kept in ``--directory``, so that a run that was stopped goes on where
 it was; after a change to the package's code the same command makes them again. ``--all`` adds the
-slow rest: single curves, three more baselines, and simple-scaling-laws. ``--data`` must hold the
+slow rest: single curves, three more baselines, simple-scaling-laws, and the sweeps that count the
+parameters of the same trainings in another way. ``--data`` must hold the
 tables of all ``--sources``; tiny_transformers, which ``--quick`` takes, comes with the package.
 """
 
@@ -46,6 +47,7 @@ def main() -> None:
     cuts = [
         Cut(sweep, flops)
         for sweep in sweeps(options.data, tuple(sources))
+        if options.all or not sweep.repeats
         for flops in sweep.cuts[: QUICK_CUTS if options.quick else None]
     ]
     parallel = joblib.Parallel(n_jobs=options.jobs, batch_size=1, return_as="generator")
