@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._allocation_parts import BUDGETS_AT_ONCE, AllocationInParts
+from scaling_bayes._best_allocation import optimum
 from scaling_bayes._draws import LawDraws, mean_loss, sizes
 from scaling_bayes._forecast import points_of
-from scaling_bayes._isoflop_curves import optimum
 from scaling_bayes._mixture import Source, mix, weighted_laws
 from scaling_bayes._optimum import check_trades
 

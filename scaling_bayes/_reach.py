@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scaling_bayes._best_allocation import optimum
 from scaling_bayes._draws import LawDraws, discrepancy_of, law_loss, mean_loss, point_dataset
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
@@ -19,7 +20,6 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._isoflop_curves import optimum
 from scaling_bayes._mixture import Source, mix
 from scaling_bayes._optimum import optimal_n_params
 from scaling_bayes.errors import InputError, NoOptimumError
