@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -77,6 +78,10 @@ class Sweep:
 
     def minima(self) -> list[Minimum]:
         """Return the minima of its isoFLOP slices; none where they are not measured."""
+        return self._minima
+
+    @cached_property
+    def _minima(self) -> list[Minimum]:
         return minima(self.runs.frame) if self.isoflop else []
 
 

@@ -7,8 +7,8 @@ the allocations, failures and warnings, and table.md, which docs/explanation/cal
 includes. Finished refits are kept in ``--directory``, so that a run that was stopped goes on where
 it was; after a change to the package's code the same command makes them again. ``--all`` adds the
 slow rest: single curves, three more baselines, simple-scaling-laws, and the sweeps that count the
-parameters of the same trainings in another way. ``--data`` must hold the
-tables of all ``--sources``; tiny_transformers, which ``--quick`` takes, comes with the package.
+parameters of the same trainings in another way. ``--data`` must hold the tables of all
+``--sources``; tiny_transformers, which ``--quick`` takes, comes with the package.
 """
 
 from __future__ import annotations
