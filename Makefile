@@ -14,12 +14,13 @@ INSTALLED := .venv/.installed
 DEVELOPER := .venv/.installed-dev
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: help install demo test lint bench docs clean
+.PHONY: help install demo test check lint bench docs clean
 
 help:
 	@echo "make install   make .venv and install the package with its tools"
 	@echo "make demo      install, then run the main job on bundled data (pictures in demo/)"
 	@echo "make test      install, then run the tests"
+	@echo "make check     lint, and the quick tests: three minutes"
 	@echo "make lint      style, types and the order of imports"
 	@echo "make bench     measure speed, as ratios to named alternatives"
 	@echo "make docs      build the documentation into docs/_build/html"
@@ -55,6 +56,9 @@ demo: $(INSTALLED)
 test: $(DEVELOPER)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
+check: lint
+	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile -m "not slow" --quiet
+
 lint: $(DEVELOPER)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -62,7 +66,7 @@ lint: $(DEVELOPER)
 	$(BIN)/lint-imports
 
 bench: $(DEVELOPER)
-	for script in startup first_answer samplers refit many_refits allocation decide extrapolation rows; do \
+	for script in startup first_answer each_law samplers refit many_refits allocation decide extrapolation rows; do \
 	    $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 docs: $(DEVELOPER)

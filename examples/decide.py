@@ -6,8 +6,8 @@ Given the table of Chinchilla's runs (columns n_params, tokens, flops, loss, bes
 a budget of two million dollars on rented H100s is decided on from its 240 rows. Without it the
 same questions are asked of the sweep of tiny models that the package ships, for a tenth of a cent.
 
-The law may be wrong beyond its runs, so it is fitted with a discrepancy. Prices, utilisation and
-the value of a nat are assumptions: put in your own.
+The law may be wrong beyond its runs, so the fit has a discrepancy, as by default. Prices,
+utilisation and the value of a nat are assumptions: put in your own.
 """
 
 from __future__ import annotations
@@ -111,8 +111,7 @@ def main() -> None:
         runs, case = sb.datasets.load_tiny_transformers().where("split == 'train'"), TINY
     else:
         runs, case = sb.read_runs(path, where="besiroglu_included == 1"), LARGE
-    law, smooth = sb.laws.Chinchilla(), sb.discrepancy.Smooth()
-    fit = sb.fit(runs, law, discrepancy=smooth, settings=SETTINGS, seed=1)
+    fit = sb.fit(runs, settings=SETTINGS, seed=1)
     print(fit, end="\n\n")
     decision = one_decision(fit, case)
     rules(fit, case)

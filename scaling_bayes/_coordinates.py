@@ -8,11 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from scaling_bayes.discrepancy import Discrepancy
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law, PowerSum
 from scaling_bayes.runs import Runs
 
-CoordinateName = Literal["natural", "centred"]
+CoordinateName = Literal["natural", "centred", "mixed"]
 
 
 def reference_name(covariate: str) -> str:
@@ -99,11 +100,15 @@ def centred(law: Law, centres: SimpleNamespace) -> SimpleNamespace:
 COORDINATES: dict[CoordinateName, Callable[[Law, SimpleNamespace], SimpleNamespace]] = {
     "natural": natural,
     "centred": centred,
+    "mixed": natural,
 }
+"""How the law's parameters are created; in mixed coordinates the discrepancy alone is centred."""
 
 
-def resolve(name: CoordinateName | None, law: Law) -> CoordinateName:
-    """Return the coordinates to use: centred for every law whose terms are known.
+def resolve(
+    name: CoordinateName | None, law: Law, discrepancy: Discrepancy | None = None
+) -> CoordinateName:
+    """Return the coordinates to use: centred as far as the law and its discrepancy can be.
 
     Raises
     ------
@@ -111,7 +116,9 @@ def resolve(name: CoordinateName | None, law: Law) -> CoordinateName:
         If the coordinates are unknown, or centred ones are asked of a law that has no terms.
     """
     if name is None:
-        return "centred" if isinstance(law, PowerSum) else "natural"
+        if isinstance(law, PowerSum):
+            return "centred"
+        return "natural" if discrepancy is None else "mixed"
     if name not in COORDINATES:
         raise InputError(f"coordinates {name!r} are unknown; take {' or '.join(COORDINATES)}.")
     if name == "centred" and not isinstance(law, PowerSum):

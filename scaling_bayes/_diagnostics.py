@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from scaling_bayes._intervals import SAMPLE_DIMS
@@ -17,6 +18,8 @@ MAX_R_HAT = 1.01
 MIN_ESS = 400
 MAX_DIVERGENT_SHARE = 0.001
 MIN_BFMI = 0.3
+_TAILS = (0.05, 0.95)
+"""Quantiles whose effective draws count as those of the tails."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,24 +92,20 @@ def diagnose(data_tree: xr.DataTree, names: Sequence[str]) -> Diagnostics:
     names : sequence of str
         Variables of the posterior to look at.
     """
-    import arviz_stats
+    from arviz_stats.base import array_stats
 
-    draws = data_tree["posterior"].to_dataset()[list(names)]
+    posterior, stats = data_tree["posterior"].to_dataset(), data_tree["sample_stats"].to_dataset()
+    # As arrays: by data sets the same figures take three times as long.
+    draws = np.stack([posterior[name].transpose(*SAMPLE_DIMS).to_numpy() for name in names])
     figures = {
-        "r_hat": arviz_stats.rhat(draws),
-        "ess_bulk": arviz_stats.ess(draws, method="bulk"),
-        "ess_tail": arviz_stats.ess(draws, method="tail"),
+        "r_hat": array_stats.rhat(draws),
+        "ess_bulk": array_stats.ess(draws, method="bulk"),
+        "ess_tail": array_stats.ess(draws, method="tail", prob=_TAILS),
     }
-    stats = data_tree["sample_stats"].to_dataset()
-    bfmi = arviz_stats.bfmi(stats[["energy"]])["energy"]
+    energy = stats["energy"].transpose(*SAMPLE_DIMS).to_numpy()
     return Diagnostics(
-        parameters=pd.DataFrame(
-            {
-                column: {name: float(figure[name]) for name in names}
-                for column, figure in figures.items()
-            }
-        ).rename_axis("parameter"),
-        n_draws=int(draws.sizes[SAMPLE_DIMS[0]] * draws.sizes[SAMPLE_DIMS[1]]),
+        parameters=pd.DataFrame(figures, index=pd.Index(names, name="parameter")),
+        n_draws=int(np.prod(draws.shape[1:])),
         n_divergent=int(stats["diverging"].sum()),
-        bfmi=float(bfmi.min()),
+        bfmi=float(np.min(array_stats.bfmi(energy))),
     )

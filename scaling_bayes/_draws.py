@@ -18,18 +18,10 @@ if TYPE_CHECKING:
     from scaling_bayes.noise import Noise
 
 
-class Valley(Protocol):
-    """How far each draw's law is moved along isoFLOP lines."""
-
-    def at(self, flops: np.ndarray) -> np.ndarray:
-        """Return the moves in log N at budgets, of shape (point, draw)."""
-
-
 class LawDraws(Protocol):
     """A law with draws of its parameters: a fit, or a published law as one draw.
 
-    One whose runs may differ from the law also has ``discrepancy_draws`` (see `discrepancy_of`),
-    and may have a ``valley`` (see `valley_of`).
+    One whose runs may differ from the law also has ``discrepancy_draws``; see `discrepancy_of`.
     """
 
     @property
@@ -60,12 +52,6 @@ class LawDraws(Protocol):
 def discrepancy_of(source: LawDraws) -> DiscrepancyDraws | None:
     """Return how the mean of runs differs from the law; None where it is taken for the truth."""
     found: DiscrepancyDraws | None = getattr(source, "discrepancy_draws", None)
-    return found
-
-
-def valley_of(source: LawDraws) -> Valley | None:
-    """Return how the law is moved beyond its runs; None where it stays."""
-    found: Valley | None = getattr(source, "valley", None)
     return found
 
 
@@ -166,9 +152,6 @@ def law_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
 def mean_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
     """Return the loss of the mean of runs: of the law, times what its discrepancy makes of it.
 
-    Beyond its runs the law of a fit is moved along isoFLOP lines, so that the valley goes on as it
-    does among them.
-
     Parameters
     ----------
     source : Fit or PublishedLaw
@@ -181,23 +164,7 @@ def mean_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
     DataArray
         Nats per token, with dims chain, draw and that of the points.
     """
-    error, valley = discrepancy_of(source), valley_of(source)
+    by_law, error = law_loss(source, points), discrepancy_of(source)
     if error is None:
-        return law_loss(source, points)
-    by_law = law_loss(source, points if valley is None else _moved(source, points, valley))
+        return by_law
     return (by_law * np.exp(error.at(points))).assign_attrs(by_law.attrs)
-
-
-def _moved(source: LawDraws, points: xr.Dataset, valley: Valley) -> xr.Dataset:
-    """Return the points at which a law that is moved along isoFLOP lines is asked, draw by draw."""
-    import xarray as xr
-
-    n_params, tokens = points["n_params"], points["tokens"]
-    moves = valley.at((source.flops_per_param_token * n_params * tokens).to_numpy())
-    like = source.draws[source.law.parameter_names[0]].transpose("chain", "draw")
-    factor = xr.DataArray(
-        np.exp(moves).reshape(-1, *like.shape),
-        dims=(*n_params.dims, *like.dims),
-        coords=like.coords,
-    )
-    return points.assign(n_params=n_params / factor, tokens=tokens * factor)

@@ -22,7 +22,6 @@ from scaling_bayes._model import build_model
 from scaling_bayes._reach import ComputeToReach, compute_to_reach
 from scaling_bayes._sampling import RETRIED_KEY
 from scaling_bayes._summary import Summary, summarise
-from scaling_bayes._valley import Valley, carried_valley
 from scaling_bayes.discrepancy import (
     DATA_DIMS,
     ROWS,
@@ -104,14 +103,6 @@ class Fit:
             {name: values[rows[rows >= 0]] for name, values in sizes.items()},
         )
 
-    @cached_property
-    def valley(self) -> Valley | None:
-        """How far the law is moved along isoFLOP lines beyond the runs; None where it stays."""
-        sizes_read = {"n_params", "tokens"}
-        if self.discrepancy is None or not sizes_read <= {*self.law.covariates}:
-            return None
-        return carried_valley(self)
-
     @property
     def flops_per_param_token(self) -> float:
         """The k of C = k N D, as in the runs."""
@@ -119,7 +110,7 @@ class Fit:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything but what is built again where it is asked for."""
-        built = ("model", "sampling_model", "discrepancy_draws", "valley")
+        built = ("model", "sampling_model", "discrepancy_draws")
         return {name: value for name, value in self.__dict__.items() if name not in built}
 
     @cached_property

@@ -47,8 +47,9 @@ class Fitter:
         `discrepancy.suited_to` has it for the sizes that the law reads. None takes the law for
         the truth: for questions about its parameters, and not for forecasts, whose intervals then
         are far too narrow beyond the runs.
-    coordinates : {"centred", "natural"}, optional
-        What the sampler moves in; centred where the law allows it.
+    coordinates : {"centred", "natural", "mixed"}, optional
+        What the sampler moves in: centred on the runs where the law allows it; else mixed, where
+        the discrepancy alone is.
     sampler : {"nutpie", "pymc", "numpyro"}
         Who samples. All give the same posterior; nutpie gives it soonest.
     settings : SamplerSettings, optional
@@ -90,7 +91,7 @@ class Fitter:
         self.law = law
         self.noise = StudentT() if noise is None else noise
         self.discrepancy = discrepancy
-        self.coordinates = resolve(coordinates, law)
+        self.coordinates = resolve(coordinates, law, discrepancy)
         self.sampler = sampler
         self.settings = SamplerSettings() if settings is None else settings
         self.on_failure = on_failure

@@ -89,8 +89,9 @@ def build_model(
         How log loss scatters around the law; `StudentT` by default.
     discrepancy : Discrepancy, optional
         How the mean of runs may differ from the law; none by default.
-    coordinates : {"centred", "natural"}, optional
-        What the sampler moves in; centred where the law allows it. The posterior is the same.
+    coordinates : {"centred", "natural", "mixed"}, optional
+        What the sampler moves in: centred on the runs where the law allows it; else mixed, where
+        the discrepancy alone is. The posterior is the same.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def build_model(
     declared = (law, noise) if discrepancy is None else (law, noise, discrepancy)
     for parameter in (parameter for model in declared for parameter in model.parameters):
         parameter.prior.check_support(parameter.name, parameter.support)
-    chosen = resolve(coordinates, law)
+    chosen = resolve(coordinates, law, discrepancy)
     coords = {"run": np.arange(len(runs))}
     if discrepancy is not None:
         dims = ("component", "direction", "landmark")
@@ -138,15 +139,15 @@ def build_model(
         if discrepancy is not None:
             error_p = _created(discrepancy)
             shift = (
-                discrepancy.create_centred(
+                discrepancy.create(error_p, data)
+                if chosen == "natural"
+                else discrepancy.create_centred(
                     error_p,
                     data,
                     log_loss=log_loss,
                     observed=data.observed_log_loss,
                     scale=noise.scale(noise_p),
                 )
-                if chosen == "centred"
-                else discrepancy.create(error_p, data)
             )
             log_loss = log_loss + shift
         noise.observe(

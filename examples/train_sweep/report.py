@@ -4,8 +4,8 @@
 
 Judges `preregistered/forecasts.csv`, as it was written before the held-out runs were trained, by
 their losses. Then fits Chinchilla's law to the `train` split again, with two seeds of the sampler,
-to all runs and to those from 1e11 FLOPs up; compares the spread of runs around it with the
-spread between seeds of the same run; and draws these fits.
+to all runs and to those from 1e11 FLOPs up, each time as if the law were true; compares the spread
+of runs around it with the spread between seeds of the same run; and draws these fits.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def main() -> None:
     splits = {"all runs": train, f"C from {FROM_FLOPS:.0e}": train.above(flops=FROM_FLOPS)}
     fits = {}
     for which, runs in splits.items():
-        by_seed = [sb.fit(runs, sb.laws.Chinchilla(), seed=seed) for seed in SAMPLER_SEEDS]
+        by_seed = [alone(runs, sb.laws.Chinchilla(), seed) for seed in SAMPLER_SEEDS]
         print(f"Chinchilla's law, {which}:", two_seeds(by_seed), sep="\n", end="\n\n")
         print(adequacy(by_seed[0]).to_string(), end="\n\n")
         fits[f"Chinchilla, {which}"] = by_seed[0]
     whole, upper = fits.values()
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
     rivals = {"Kaplan": sb.laws.Kaplan(), "coupled": sb.laws.Coupled()}
-    fits |= {name: sb.fit(train, law, seed=SAMPLER_SEEDS[0]) for name, law in rivals.items()}
+    fits |= {name: alone(train, law, SAMPLER_SEEDS[0]) for name, law in rivals.items()}
     pictures = {
         "held_out": plots.plot_held_out(fits, held_out),
         "isoflop": plots.plot_isoflop(upper, held_out=held_out, flops=LEVELS),
@@ -62,6 +62,11 @@ def main() -> None:
     }
     for name, axes in pictures.items():
         axes.figure.savefig(arguments.output_dir / f"{name}.png", dpi=130)
+
+
+def alone(runs: sb.Runs, law: sb.Law, seed: int) -> sb.Fit:
+    """Fit a law that is taken for the truth."""
+    return sb.fit(runs, law, discrepancy=None, seed=seed)
 
 
 def judge(forecasts: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:

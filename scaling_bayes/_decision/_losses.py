@@ -12,7 +12,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from scaling_bayes._decision._repetition import Repetition, effective, warranted_n_params
-from scaling_bayes._draws import LawDraws, discrepancy_of, valley_of
+from scaling_bayes._draws import LawDraws, discrepancy_of
 from scaling_bayes._mixture import Source, mix
 from scaling_bayes._optimum import optimal_n_params
 from scaling_bayes.errors import InputError
@@ -151,14 +151,10 @@ def _law_losses(source: LawDraws, n_params: np.ndarray, tokens: np.ndarray) -> n
         Sizes.
     """
     p, k = flat_parameters(source), source.flops_per_param_token
-    valley = valley_of(source)
     loss = np.empty((len(n_params), n_draws(source)))
 
     def work(rows: slice) -> None:
         n, d = n_params[rows], tokens[rows]
-        if valley is not None:
-            factor = np.exp(valley.at(k * n * d))
-            n, d = n / factor, d * factor
         x = SimpleNamespace(n_params=n, tokens=d, flops=k * n * d)
         loss[rows] = source.law.loss(p, x)
 

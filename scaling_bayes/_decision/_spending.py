@@ -14,7 +14,7 @@ from scaling_bayes._decision._decide import decision_on
 from scaling_bayes._decision._losses import shift_at
 from scaling_bayes._decision._problem import Problem
 from scaling_bayes._decision._stop import Stop, best_budget, crossing, ratio_of
-from scaling_bayes._draws import point_dataset
+from scaling_bayes._draws import LawDraws, discrepancy_of, point_dataset
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS, interval, quantile
 from scaling_bayes._mixture import mix, weighted_laws
@@ -88,15 +88,21 @@ class Spending:
     def share_left(self) -> xr.DataArray:
         """Draws of the share of the reducible loss at the first budget that is left at each.
 
-        Of the mean curve: its loss above L_inf, divided by that at the first budget, draw by draw.
-        NaN if a law has no irreducible loss.
+        Of the mean of runs, law times discrepancy: its loss above L_inf times the discrepancy,
+        divided by that at the first budget, draw by draw. NaN if a law has no irreducible loss.
         """
         import xarray as xr
 
         if self.laws_without_floor:
             return xr.full_like(self.mean_curve, np.nan)
-        floor = mix(self.problem.source, lambda one: one.draws["L_inf"])
-        above = self.mean_curve - floor.transpose(*SAMPLE_DIMS).to_numpy()
+        points = _points_of(self.choices)
+
+        def floor_at(one: LawDraws) -> xr.DataArray:
+            error, floor = discrepancy_of(one), one.draws["L_inf"]
+            return floor if error is None else floor * np.exp(error.at(points))
+
+        floor = mix(self.problem.source, floor_at).broadcast_like(self.mean_curve)
+        above = self.mean_curve - floor.transpose(*self.mean_curve.dims).to_numpy()
         return above / above.isel(budget=0, drop=True)
 
     def probability_worth(self, of: Of = "mean_curve") -> np.ndarray:
@@ -255,8 +261,15 @@ def choices_for(problem: Problem, budgets: np.ndarray) -> tuple[Choice, ...]:
 
 def losses_of(problem: Problem, choices: tuple[Choice, ...]) -> xr.DataArray:
     """Return draws of the mean curve of choices, joint over them, with dims budget, chain, draw."""
+    return problem.losses(_points_of(choices).rename(budget="point"), shift_at).rename(
+        point="budget"
+    )
+
+
+def _points_of(choices: tuple[Choice, ...]) -> xr.Dataset:
+    """Return the sizes of choices, with dim budget."""
     sizes = {name: [getattr(each, name) for each in choices] for name in SIZES}
-    return problem.losses(point_dataset(sizes), shift_at).rename(point="budget")
+    return point_dataset(sizes).rename(point="budget")
 
 
 def _gains(losses: xr.DataArray) -> xr.DataArray:

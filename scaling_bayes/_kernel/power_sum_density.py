@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,6 +74,11 @@ class PowerSumDensity:
         """Numbers that the kernel works out beside the coordinates."""
         return len(self.parameters) + self.n_shares + self.n_components
 
+    @cached_property
+    def _log_medians(self) -> np.ndarray:
+        """Logs of how far the prior of each parameter has its median above its lower bound."""
+        return np.array([log_median_above(parameter.prior) for parameter in self.parameters])
+
     def table(self, data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return what the kernel reads: see `scaling_bayes._kernel.density_code.log_density`.
 
@@ -116,12 +122,11 @@ class PowerSumDensity:
         spread = np.full(self.dimension, _JITTER)
         n_exponents = len(self.exponents)
         after_shares = n_exponents + self.n_shares
-        for at, parameter in enumerate(self.exponents):
-            point[at] = log_median_above(parameter.prior)
+        medians = self._log_medians
+        point[:n_exponents] = medians[:n_exponents]
         point[n_exponents] = data["observed_log_loss"].mean()
         spread[n_exponents] = _JITTER_OF_LEVEL
-        for at, parameter in enumerate(self.parameters[after_shares:], after_shares):
-            point[at] = log_median_above(parameter.prior)
+        point[after_shares : len(self.parameters)] = medians[after_shares:]
         return point + spread * rng.uniform(-1, 1, self.dimension)
 
     def variables(

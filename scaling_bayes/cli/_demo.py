@@ -58,8 +58,9 @@ def demo(
     saved = fit.save(folder / "fit.nc")
     print_for_people(_measured_at(held_out, _BUDGET * largest))
     allocate(str(saved), flops=(f"{_BUDGET * largest:.4g}",))
+    forecasts = plots.plot_held_out({fit.label: fit}, held_out, seed=_SEED)
+    save_picture(forecasts, folder / "forecasts.png")
     pictures = {
-        "forecasts": plots.plot_held_out({"default fit": fit}, held_out, seed=_SEED),
         "loss": plots.plot_loss(fit, held_out=held_out),
         "isoflop": plots.plot_isoflop(fit),
         "residuals": plots.plot_residuals(fit),

@@ -43,6 +43,7 @@ COMMANDS = (
     *("check", "diagnose", "compare", "backtest"),
 )
 HOFFMANN = "published:hoffmann2022"
+ALONE = ("--law", "chinchilla", "--law-alone")
 Run = Callable[..., SimpleNamespace]
 OWN_LAW = """\
 import numpy as np
@@ -102,7 +103,7 @@ def fitted(runs_csv: Path) -> sb.Fit:
 def fit_ran(run: Run, runs_csv: Path) -> tuple[SimpleNamespace, Path]:
     """Return what ``fit --json`` wrote, and where it saved the fit."""
     path = runs_csv.with_name("fit.nc")
-    return run("fit", runs_csv, "--seed", 3, "--output", path, "--json"), path
+    return run("fit", runs_csv, *ALONE, "--seed", 3, "--output", path, "--json"), path
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_in_a_pipe_progress_goes_to_standard_error_and_the_answer_stays_clean(
 ) -> None:
     monkeypatch.setattr(Lines, "first", 0.0)
     monkeypatch.setattr(Lines, "every", 0.0)
-    ran = run("fit", runs_csv, "--seed", 3, "--json")
+    ran = run("fit", runs_csv, *ALONE, "--seed", 3, "--json")
     assert document_of(ran) == document_of(fit_ran[0])
     assert re.search(r"^Fit of chinchilla: \d+%, .*\(sampling, ", ran.err, re.MULTILINE)
     assert re.search(r"^Fit of chinchilla: done after \d+ s$", ran.err, re.MULTILINE)
@@ -140,6 +141,19 @@ def test_in_a_pipe_progress_goes_to_standard_error_and_the_answer_stays_clean(
 
 def test_saved_fit_holds_the_draws_of_the_python_api(fit_file: Path, fitted: sb.Fit) -> None:
     assert sb.load(fit_file).draws.equals(fitted.draws)
+
+
+def test_the_default_fit_is_that_of_the_python_api(
+    run: Run, runs_csv: Path, tmp_path: Path
+) -> None:
+    document = document_of(run("fit", runs_csv, "--output", tmp_path / "fit.nc", "--json"))
+    assert (document["law"], document["noise"]) == ("coupled", "student-t")
+    settings = sb.SamplerSettings(progressbar=False)
+    expected, saved = sb.fit(sb.read_runs(runs_csv), settings=settings, seed=1), tmp_path / "fit.nc"
+    assert sb.load(saved).discrepancy == expected.discrepancy == sb.discrepancy.Smooth()
+    assert sb.load(saved).data_tree["posterior"].equals(expected.data_tree["posterior"])
+    shown = document_of(run("forecast", saved, "--n-params", "7B", "--tokens", "1T", "--json"))
+    assert shown["discrepancy"] == "smooth"
 
 
 def test_summary_as_csv(run: Run, fit_file: Path, fitted: sb.Fit) -> None:
@@ -329,23 +343,18 @@ def test_demo_sets_the_truth_beside_the_intervals(run: Run, tmp_path: Path) -> N
     assert "6 runs with 5 to 20 times the compute" in words
     runs = sb.datasets.load_tiny_transformers().where("split == 'held_out'")
     ordered = runs.frame.sort_values("flops")
-    counts = []
-    fitted = {"Chinchilla": 101, "Kaplan": 101, "Chinchilla from 1e11": 61, "with discrepancy": 61}
-    for name, n_runs in fitted.items():
-        fit = sb.load(folder / f"{name.lower().replace(' ', '_')}.nc")
-        assert fit.diagnostics.converged
-        assert f"{fit.law.name} fitted to {n_runs} runs" in words
-        bounds = fit.forecast(ordered, seed=1).interval().values.T
-        inside = 0
-        for (lower, upper), loss in zip(bounds, ordered["loss"], strict=True):
-            inside += lower <= loss <= upper
-            assert f"[{lower:.3f}, {upper:.3f}]" in words
-        counts.append(f"{name} {inside}")
-    assert f"new run. Truths inside, of 6: {', '.join(counts)}." in words
-    assert (
-        "by the fit 'Chinchilla from 1e11'. Measured at that compute: N 251K 0.996, 467K 0.925."
-        in words
-    )
+    fit = sb.load(folder / "fit.nc")
+    assert fit.diagnostics.converged
+    assert fit.label == "coupled with smooth discrepancy"
+    assert "coupled fitted to 101 runs" in words
+    bounds = fit.forecast(ordered, seed=1).interval().values.T
+    inside = 0
+    for (lower, upper), loss in zip(bounds, ordered["loss"], strict=True):
+        place = "below" if loss < lower else "above" if loss > upper else "inside"
+        inside += place == "inside"
+        assert f"{loss:.3f} [{lower:.3f}, {upper:.3f}] {place}" in words
+    assert f"of a new run. {inside} of 6 truths lie inside." in words
+    assert "Measured at that compute, after the allocation was made: N 251K 0.996, 467K" in words
     assert "5.12e+13 FLOPs is 10 times the largest compute fitted" in words
     for picture in ("forecasts", "loss", "isoflop", "residuals"):
         assert (folder / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
@@ -355,13 +364,13 @@ def test_demo_sets_the_truth_beside_the_intervals(run: Run, tmp_path: Path) -> N
 def test_real_runs_give_the_published_exponents(real_data, tmp_path: Path) -> None:
     """The raw table has five outliers more than the 240 runs of Besiroglu et al. 2024."""
     path = tmp_path / "fit.nc"
-    ran = run_apart(
-        "fit", real_data("chinchilla_fig4.csv"), "--law", "chinchilla", "--output", path
-    )
+    ran = run_apart("fit", real_data("chinchilla_fig4.csv"), *ALONE, "--output", path)
     assert ran.code == 0, ran.err
     assert "245 runs" in ran.out
     assert "\x1b" not in ran.out + ran.err
-    assert ran.err.strip() == f"Saved to {path}"
+    *progress, last = ran.err.splitlines()
+    assert all(line.startswith("Fit of chinchilla: ") for line in progress)
+    assert last == f"Saved to {path}"
     assert max(map(len, ran.out.splitlines())) <= 100
     median = {
         words[0]: float(words[1])

@@ -45,15 +45,15 @@ def runs_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fit_files(run: Callable[..., SimpleNamespace], runs_csv: Path) -> dict[str, Path]:
     """Return fits of Chinchilla's law alone, and with discrepancy."""
     files = {}
-    for name in ("none", "smooth"):
+    for name, words in {"alone": ["--law-alone"], "smooth": []}.items():
         files[name] = runs_csv.with_name(f"{name}.nc")
-        ran = run("fit", runs_csv, "--discrepancy", name, "--output", files[name])
+        ran = run("fit", runs_csv, "--law", "chinchilla", *words, "--output", files[name])
         assert ran.code == 0, ran.err
     return files
 
 
 def test_fit_takes_a_discrepancy(document, fit_files):
-    assert sb.load(fit_files["none"]).discrepancy is None
+    assert sb.load(fit_files["alone"]).discrepancy is None
     assert sb.load(fit_files["smooth"]).discrepancy == sb.discrepancy.Smooth()
     parameters = document("summary", fit_files["smooth"])["parameters"]
     assert "tau" in {row["parameter"] for row in parameters}
@@ -61,19 +61,20 @@ def test_fit_takes_a_discrepancy(document, fit_files):
 
 def test_forecasts_beyond_the_runs_say_what_they_allow_for(run, fit_files):
     sizes = ("--n-params", "70B", "--tokens", "1.4T")
-    assert "`--discrepancy smooth` at fit" in run("forecast", fit_files["none"], *sizes).out
-    shown = " ".join(run("forecast", fit_files["smooth"], *sizes).out.split())
-    assert "allow for the law's own error by smooth discrepancy" in shown
-    shown = " ".join(run("allocate", fit_files["smooth"], "--flops", "1e24").out.split())
-    assert "follows the law without its smooth discrepancy" in shown
+    shown = " ".join(run("forecast", fit_files["alone"], *sizes).out.split())
+    assert "a fit without --law-alone allows for its error" in shown
+    for words in (("forecast", *sizes), ("allocate", "--flops", "1e24")):
+        command, *rest = words
+        shown = " ".join(run(command, fit_files["smooth"], *rest).out.split())
+        assert "allow for the law's own error by smooth discrepancy" in shown
 
 
 def test_check_gives_the_tables_of_the_python_api(run, document, fit_files):
-    found = document("check", fit_files["none"])
-    checked = sb.load(fit_files["none"]).check(seed=1)
+    found = document("check", fit_files["alone"])
+    checked = sb.load(fit_files["alone"]).check(seed=1)
     assert found["words"] == list(checked.words)
     assert [row["size"] for row in found["trends"]] == pytest.approx(list(checked.trends["size"]))
-    ran = run("check", fit_files["none"])
+    ran = run("check", fit_files["alone"])
     assert ran.code == 0
     assert "replicated runs" in ran.out
 
@@ -82,15 +83,15 @@ def test_diagnose_names_a_run_off_the_curve(document, fit_files, tmp_path):
     curve = float(sb.forecast(PUBLISHED, n_params=1e9, tokens=2e10).mean_curve.squeeze())
     table = pd.DataFrame({"n_params": [1e9], "tokens": [2e10], "loss": [1.05 * curve]})
     table.to_csv(tmp_path / "new.csv", index=False)
-    found = document("diagnose", fit_files["none"], tmp_path / "new.csv")
-    expected = sb.diagnose_run(sb.load(fit_files["none"]), table, seed=1).to_frame()
+    found = document("diagnose", fit_files["alone"], tmp_path / "new.csv")
+    expected = sb.diagnose_run(sb.load(fit_files["alone"]), table, seed=1).to_frame()
     assert found["runs"][0]["excess"] == pytest.approx(expected["excess"].iloc[0])
     assert "off the curve" in found["words"][0]
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
 def test_compare_gives_the_verdict_first(run, document, fit_files, runs_csv):
-    files = (fit_files["none"], fit_files["smooth"])
+    files = (fit_files["alone"], fit_files["smooth"])
     found = document("compare", *files, "published:besiroglu2024", "--held-out", runs_csv)
     names = {row["source"] for row in found["sources"]}
     assert names == {"chinchilla", "chinchilla with smooth discrepancy", "besiroglu2024"}
@@ -101,8 +102,8 @@ def test_compare_gives_the_verdict_first(run, document, fit_files, runs_csv):
 
 
 def test_compare_wants_two_sources_that_differ(run, fit_files):
-    assert "two sources or more" in run("compare", fit_files["none"]).err
-    ran = run("compare", fit_files["none"], fit_files["none"])
+    assert "two sources or more" in run("compare", fit_files["alone"]).err
+    ran = run("compare", fit_files["alone"], fit_files["alone"])
     assert ran.code == 2
     assert "given twice" in ran.err
 
@@ -110,13 +111,15 @@ def test_compare_wants_two_sources_that_differ(run, fit_files):
 def test_backtest_gives_the_scores_of_the_python_api(document, runs_csv, tmp_path):
     words = ("backtest", runs_csv, "--cut", "1e20", "--cut", "1e21", "--directory", tmp_path)
     words = (*words, "--output", tmp_path / "points.csv", "--baseline", "least-squares")
+    words = (*words, "--law", "chinchilla", "--discrepancy", "none")
     found = document(*words)
     runs = sb.read_runs(runs_csv)
     laws = {
-        "chinchilla": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET, discrepancy=None),
+        "chinchilla alone": sb.Fitter(sb.laws.Chinchilla(), settings=QUIET, discrepancy=None),
         "least-squares": sb.baselines.LogLinearLeastSquares(),
     }
     expected = sb.backtest(runs, laws, cuts=[1e20, 1e21], progressbar=False)
+    assert {row["law"] for row in found["scores"]} == set(laws)
     assert [row["crps"] for row in found["scores"]] == pytest.approx(list(expected.scores["crps"]))
     assert len(pd.read_csv(tmp_path / "points.csv")) == len(expected.points)
     assert document(*words) == found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,6 +125,32 @@ def smooth_fitter(quiet: sb.SamplerSettings) -> sb.Fitter:
 def smooth_fit(smooth_fitter: sb.Fitter, bent_runs: sb.Runs) -> sb.Fit:
     """Chinchilla's law with discrepancy, fitted to bent runs."""
     return smooth_fitter.fit(bent_runs, seed=1)
+
+
+@pytest.fixture(scope="session")
+def thin_fit(smooth_fit: sb.Fit) -> sb.Fit:
+    """Every tenth draw of the law with discrepancy, for what is worked out draw by draw."""
+    tree = smooth_fit.data_tree
+    posterior = tree["posterior"].to_dataset().isel(draw=slice(None, None, 10))
+    return replace(smooth_fit, data_tree=tree.assign({"posterior": xr.DataTree(posterior)}))
+
+
+@pytest.fixture(scope="session")
+def default_fit(bent_runs: sb.Runs, quiet: sb.SamplerSettings) -> sb.Fit:
+    """What is fitted to bent runs when no law is named."""
+    return sb.fit(bent_runs, settings=quiet, seed=1)
+
+
+@pytest.fixture(scope="session")
+def compute_fit(bent: Bent, quiet: sb.SamplerSettings) -> sb.Fit:
+    """A power law in compute with its discrepancy, fitted to runs of 20 tokens a parameter."""
+    flops = np.geomspace(1e18, 3e20, 40)
+    n_params = np.sqrt(flops / 120)
+    frame = pd.DataFrame({"n_params": n_params, "tokens": 20 * n_params})
+    mean = bent.law.law.loss(SimpleNamespace(**bent.law.values), frame)
+    scatter = bent.sigma * np.random.default_rng(3).standard_normal(len(frame))
+    frame["loss"] = mean * np.exp(bent.shift(flops) + scatter)
+    return sb.fit(sb.read_runs(frame), sb.laws.PowerLaw("flops"), settings=quiet, seed=1)
 
 
 @pytest.fixture(scope="session")

@@ -198,7 +198,7 @@ def test_progress_is_shown_on_standard_error(sweep, truth, capsys, monkeypatch):
 @pytest.fixture(scope="module")
 def laws() -> dict[str, sb.Fitter]:
     settings = sb.SamplerSettings(draws=500, chains=4, progressbar=False)
-    options = {"settings": settings, "noise": sb.noise.Normal()}
+    options = {"settings": settings, "noise": sb.noise.Normal(), "discrepancy": None}
     return {
         "chinchilla": sb.Fitter(sb.laws.Chinchilla(), **options),
         "power-c": sb.Fitter(sb.laws.PurePowerLaw("flops"), **options),

@@ -135,6 +135,7 @@ def test_at_the_centre_the_law_gives_the_loss_and_the_shares_that_are_sampled(la
 def test_centred_is_the_default_where_terms_are_known(law):
     assert resolve(None, law) == ("centred" if isinstance(law, PowerSum) else "natural")
     assert resolve(None, CubeLaw()) == "natural"
+    assert resolve(None, CubeLaw(), sb.discrepancy.Smooth()) == "mixed"
     assert resolve("natural", law) == "natural"
 
 

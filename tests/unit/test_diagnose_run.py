@@ -175,6 +175,20 @@ def test_the_discrepancy_is_that_at_the_run_wherever_the_curve_is_followed(smoot
     np.testing.assert_allclose((there / loss).where(inside, 1.0), 1, rtol=1e-9)
 
 
+def test_with_discrepancy_more_compute_gains_what_forecasts_say(thin_fit):
+    frame = pd.DataFrame({"n_params": N, "tokens": D, "loss": 2.6})
+    found = sb.diagnose_run(thin_fit, frame).draws
+    here, h = thin_fit.forecast(frame).mean_curve, 1e-3
+    for size in ("n_params", "tokens"):
+        more, up, down = (
+            thin_fit.forecast(frame.assign(**{size: frame[size] * factor})).mean_curve
+            for factor in (1.1, np.exp(h), np.exp(-h))
+        )
+        np.testing.assert_allclose(found[f"gain_{size}"], here - more, rtol=0, atol=1e-12)
+        slope = (up - down) / (2 * h / np.log(2))
+        np.testing.assert_allclose(found[f"per_doubling_{size}"], slope, rtol=0, atol=1e-5)
+
+
 def test_runs_and_tables_are_the_same(fit):
     table = planted(fit, 1.02)
     first, second = (sb.diagnose_run(fit, runs, seed=1) for runs in (table, sb.read_runs(table)))

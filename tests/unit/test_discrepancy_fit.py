@@ -86,12 +86,13 @@ def test_the_mean_curve_is_less_certain_than_without_and_more_so_farther_out(smo
     assert (np.diff(widths[0]) > 0).all()
 
 
-def test_a_seed_repeats_mean_curve_and_new_runs(smooth_fit):
+def test_a_seed_is_that_of_new_runs_and_the_mean_curve_needs_none(smooth_fit):
     where = {"n_params": ["7B", "70B"], "tokens": ["140B", "1.4T"]}
     first, again, other = (smooth_fit.forecast(**where, seed=seed) for seed in (1, 1, 2))
-    for of in ("mean_curve", "new_run"):
-        assert first.draws(of).equals(again.draws(of))
-        assert not first.draws(of).equals(other.draws(of))
+    assert first.new_run.equals(again.new_run)
+    assert not first.new_run.equals(other.new_run)
+    assert first.mean_curve.equals(again.mean_curve)
+    assert first.mean_curve.equals(other.mean_curve)
     assert first.mean_curve.dims == (*ALL, "point")
     assert first.mean_curve.attrs["units"] == first.new_run.attrs["units"] == "nats per token"
     assert not np.allclose(first.mean_curve, first.new_run)
@@ -194,7 +195,48 @@ def test_the_check_tells_of_tau_but_not_of_its_weights(smooth_fit):
 # The fitter
 
 
-@pytest.mark.parametrize("wrong", ["smooth", sb.discrepancy.Smooth, True])
+def test_the_default_is_the_coupled_law_with_smooth_discrepancy(default_fit):
+    assert type(default_fit.law) is sb.laws.Coupled
+    assert default_fit.discrepancy == Smooth()
+    assert default_fit.label == "coupled with smooth discrepancy"
+    assert default_fit.diagnostics.converged
+    fitter = sb.Fitter()
+    assert (type(fitter.law), fitter.discrepancy) == (sb.laws.Coupled, Smooth())
+
+
+def test_the_default_forecasts_beyond_the_runs(default_fit, bent):
+    new = bent.simulate(20, 3e20, 1e22, seed=50)
+    loss = new.frame["loss"].to_numpy()
+    lower, upper = default_fit.forecast(new, seed=1).interval(prob=0.9).to_numpy()
+    assert np.mean((lower < loss) & (loss < upper)) >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("size", "name"), [("n_params", "smooth-n"), ("tokens", "smooth-d"), ("flops", "smooth-c")]
+)
+def test_a_law_of_one_size_has_its_discrepancy_in_that_size(size, name):
+    for fitter in (
+        sb.Fitter(sb.laws.PowerLaw(size)),
+        sb.Fitter(sb.laws.PowerLaw(size), discrepancy="smooth"),
+    ):
+        assert fitter.discrepancy == sb.discrepancy.REGISTRY[name]()
+
+
+def test_a_fit_in_compute_forecasts_from_compute_alone(compute_fit):
+    assert compute_fit.discrepancy.name == "smooth-c"
+    curve = compute_fit.forecast(flops=[1e19, 1e23], seed=1).mean_curve
+    assert np.isfinite(curve).all()
+    spread = np.log(curve).std(ALL)
+    assert spread[1] > 3 * spread[0]
+
+
+def test_without_discrepancy_there_is_none(plain_fit):
+    assert sb.Fitter(discrepancy=None).discrepancy is None
+    assert sb.Fitter(sb.laws.PowerLaw("flops"), discrepancy=None).discrepancy is None
+    assert plain_fit.label == "chinchilla"
+
+
+@pytest.mark.parametrize("wrong", ["rough", sb.discrepancy.Smooth, True])
 def test_what_is_no_discrepancy_is_refused(wrong):
     with pytest.raises(sb.errors.InputError, match=r"sb\.discrepancy\.Smooth\(\)"):
         sb.Fitter(sb.laws.Chinchilla(), discrepancy=wrong)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 
 import scaling_bayes as sb
-from scaling_bayes._optimum import optimum
+from scaling_bayes._best_allocation import optimum
 from scaling_bayes.errors import InputError, NoOptimumError
 
 ALL = ("chain", "draw")
@@ -37,11 +38,11 @@ def test_the_optimum_at_that_compute_has_the_target_loss(prior_source, make):
 
 
 def test_an_independent_search_finds_the_same_compute(truth):
-    """Along N = G C^a the loss is that of a one-dimensional function, solved by a grid."""
-    flops = np.geomspace(1e20, 1e25, 200_001)
+    """Along N = G C^a the loss is that of a one-dimensional function, solved by a spline."""
+    flops = np.geomspace(1e20, 1e25, 500)
     loss = sb.allocate(truth, flops=flops).optimum["loss"].to_numpy().ravel()
     for target in (2.2, 2.0):
-        expected = np.exp(np.interp(-target, -loss, np.log(flops)))
+        expected = np.exp(CubicSpline(-loss, np.log(flops))(-target))
         reached = sb.compute_to_reach(truth, target).flops.item()
         assert reached == pytest.approx(expected, rel=1e-6)
 
@@ -79,12 +80,39 @@ def test_table_and_words_say_never(fit):
     assert f"loss {low:g}: never [never, never], never with probability 1.00" in repr(reach)
 
 
-def test_it_says_whether_a_discrepancy_is_left_out(fit, smooth_fit, truth):
-    assert "90% equal-tailed interval of the mean curve\n" in repr(fit.compute_to_reach(2.3))
+def test_it_says_that_it_is_of_the_mean_of_runs(fit, thin_fit, truth):
+    assert "90% equal-tailed interval of the mean of runs\n" in repr(fit.compute_to_reach(2.3))
     assert "of unknown uncertainty\n" in repr(sb.compute_to_reach(truth, 2.3))
-    for source in (smooth_fit, sb.average({"with": smooth_fit, "without": fit})):
+    for source in (thin_fit, sb.average({"with": thin_fit, "without": fit})):
         text = repr(sb.compute_to_reach(source, 2.3))
-        assert "90% equal-tailed interval of the law without its smooth discrepancy\n" in text
+        assert "90% equal-tailed interval of the mean of runs\n" in text
+
+
+@pytest.mark.parametrize("target", [2.6, 2.3])
+def test_with_discrepancy_the_best_forecast_at_that_compute_has_the_target_loss(thin_fit, target):
+    reached = thin_fit.compute_to_reach(target).flops.isel(target=0)
+    for one in ({"chain": 0, "draw": 3}, {"chain": 2, "draw": 71}, {"chain": 3, "draw": 98}):
+        flops = float(reached.isel(one))
+        n_params = np.sqrt(flops / 120) * np.geomspace(0.05, 20, 301)
+        lowest = {}
+        for factor in (0.7, 1.0, 1.3):
+            curve = thin_fit.forecast(n_params=n_params, flops=factor * flops).mean_curve
+            lowest[factor] = float(curve.isel(one).min())
+        assert lowest[1.0] == pytest.approx(target, abs=5e-4)
+        assert lowest[1.3] < target < lowest[0.7]
+
+
+def test_with_discrepancy_a_law_in_compute_reaches_where_its_forecast_does(compute_fit):
+    flops = np.geomspace(1e17, 1e23, 601)
+    curve = compute_fit.forecast(flops=flops).mean_curve.transpose("point", ...)
+    lowest = np.minimum.accumulate(curve.to_numpy(), axis=0).reshape(len(flops), -1)
+    for target in (2.6, 2.3):
+        reached = compute_fit.compute_to_reach(target).flops.to_numpy().ravel()
+        first = (lowest > target).sum(axis=0)
+        inside = (first > 0) & (first < len(flops))
+        assert inside.mean() > 0.9
+        off = np.log(reached[inside] / flops[first[inside]])
+        assert np.quantile(np.abs(off), 0.99) < 0.05
 
 
 @pytest.mark.parametrize("target", [0.0, -1.0, np.nan, np.inf, [2.0, -2.0]])

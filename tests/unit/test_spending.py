@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.optimize import brentq, minimize_scalar
 
 import scaling_bayes as sb
@@ -196,6 +197,21 @@ def test_what_limits_keep_from_being_spent_has_no_price():
     assert frame.loc[2, ["gain", "nats_per_price", "nats_per_doubling"]].tolist() == [0, 0, 0]
     assert frame["mean_curve_probability_worth"][2] == 0
     assert 1e22 < found.stop.expected <= 6 * 10e9 * 200e9
+
+
+def test_with_a_discrepancy_the_share_left_is_of_what_can_be_reduced(smooth_fit):
+    spent = sb.spending(smooth_fit, flops=[1e20, 1e22, 1e24, 1e26])
+    shares = spent.share_left.to_numpy()
+    assert (shares > 0).all()
+    n_params, tokens = (
+        [getattr(each, name) for each in spent.choices] for name in ("n_params", "tokens")
+    )
+    shift = smooth_fit.discrepancy_draws.at(
+        xr.Dataset({"n_params": ("point", n_params), "tokens": ("point", tokens)})
+    ).transpose("point", "chain", "draw")
+    law = spent.mean_curve.to_numpy() / np.exp(shift.to_numpy())
+    above = (law - smooth_fit.draws["L_inf"].to_numpy()) * np.exp(shift.to_numpy())
+    np.testing.assert_allclose(shares, above / above[0], rtol=1e-6)
 
 
 def test_a_law_without_irreducible_loss_has_no_share_left():
