@@ -1,4 +1,4 @@
-"""Learn the prior of the scale of the discrepancy from the sweeps that were not set aside.
+"""Learn the prior of the scale of the discrepancy from the sweeps that chose the kernel.
 
 Each sweep over N and D is fitted whole with a prior of tau so wide that the runs speak (log tau
 has standard deviation 2). What they say, Normal in log tau with that prior divided out, goes into
@@ -67,7 +67,7 @@ def main() -> None:
         settings=sb.SamplerSettings(progressbar=False),
     )
     learned_from = [
-        sweep for sweep in sweeps(options.data) if sweep.kind == "joint" and not sweep.set_aside
+        sweep for sweep in sweeps(options.data) if sweep.kind == "joint" and sweep.chose_kernel
     ]
     if options.quick:
         learned_from = learned_from[:2]

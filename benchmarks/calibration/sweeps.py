@@ -1,20 +1,24 @@
-"""The sweeps that forecasts are scored on, where each is cut, and which were set aside.
+"""The sweeps that forecasts are scored on, where each is cut, and what each of them chose.
 
-Chosen before any model of noise or discrepancy was tried on them: the sweeps of `SET_ASIDE` are
-scored once, with the model that the others chose. Set aside are whole sources (misfitting,
-clark), training sets that no other sweep shares (OpenWebText2 in porian, RedPajama and RefinedWeb
-in gadre, translation in alabdulmohsin), and every second setting or curve of nanogpt and colpret.
+The sweeps of `SET_ASIDE` had no part when kernel and prior scale of the discrepancy were chosen:
+whole sources (misfitting, clark), training sets that no other sweep shares (OpenWebText2 in porian,
+RedPajama and RefinedWeb in gadre, translation in alabdulmohsin), and every second setting or curve
+of nanogpt and colpret. Nor had farseer and marin, which came later. But the law of the default, and
+its priors, were chosen by looking at forecasts of all sweeps over N and D: for the law, none is set
+aside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from minima import LEVEL, Minimum, minima
 
 import scaling_bayes as sb
 from scaling_bayes._backtest._cuts import SHARES_BELOW
@@ -29,8 +33,10 @@ SET_ASIDE = (
     "gadre rw",
     "clark",
     "alabdulmohsin NMT",
+    "farseer",
+    "marin",
 )
-"""Beginnings of the names of sweeps that are set aside, besides every second small curve."""
+"""Beginnings of the names of sweeps that did not choose kernel and tau, besides small curves."""
 
 CHINCHILLA_CUTS = (2e19, 5e19, 1e20, 3e20, 1e21)
 MIN_BELOW, MIN_ABOVE = 12, 5
@@ -53,8 +59,12 @@ class Sweep:
         The runs.
     cuts : tuple of float
         FLOPs: fitted are runs below, scored are runs at or above.
-    set_aside : bool
-        Whether the sweep had no part in choosing the model.
+    chose_kernel : bool
+        Whether kernel and prior of tau were chosen on it. The law was chosen on all joint ones.
+    isoflop : bool
+        Whether minima of its isoFLOP slices are measured.
+    repeats : bool
+        Whether another sweep has the same trainings, with parameters counted in another way.
     """
 
     name: str
@@ -62,7 +72,17 @@ class Sweep:
     kind: Kind
     runs: sb.Runs
     cuts: tuple[float, ...]
-    set_aside: bool
+    chose_kernel: bool
+    isoflop: bool = False
+    repeats: bool = False
+
+    def minima(self) -> list[Minimum]:
+        """Return the minima of its isoFLOP slices; none where they are not measured."""
+        return self._minima
+
+    @cached_property
+    def _minima(self) -> list[Minimum]:
+        return minima(self.runs.frame) if self.isoflop else []
 
 
 def cuts_of(runs: sb.Runs) -> tuple[float, ...]:
@@ -82,14 +102,22 @@ def cuts_of(runs: sb.Runs) -> tuple[float, ...]:
     return tuple(cuts.values())
 
 
-def joint(name: str, source: str, table: pd.DataFrame) -> Sweep:
-    """Return a sweep over N and D, cut by its shares of runs."""
-    runs = sb.read_runs(table)
-    return Sweep(name, source, "joint", runs, cuts_of(runs), name.startswith(SET_ASIDE))
+def joint(
+    name: str,
+    source: str,
+    runs: pd.DataFrame | sb.Runs,
+    cuts: tuple[float, ...] | None = None,
+    *,
+    isoflop: bool = False,
+) -> Sweep:
+    """Return a sweep over N and D, cut by its shares of runs unless cuts are given."""
+    runs = runs if isinstance(runs, sb.Runs) else sb.read_runs(runs)
+    cuts = cuts_of(runs) if cuts is None else cuts
+    return Sweep(name, source, "joint", runs, cuts, not name.startswith(SET_ASIDE), isoflop)
 
 
 def curve(
-    name: str, source: str, x: pd.Series, loss: pd.Series, first_held_out: float, *, set_aside: bool
+    name: str, source: str, x: pd.Series, loss: pd.Series, first_held_out: float, *, chose: bool
 ) -> Sweep:
     """Return one curve of loss in x, cut at one value of x; the size stands at 1."""
     columns = {"n_params": 1.0, "tokens": x.to_numpy(), "flops": 6.0 * x.to_numpy()}
@@ -101,21 +129,27 @@ def curve(
         "curve",
         runs,
         (first_held_out * runs.flops_per_param_token * (1 - 1e-9),),
-        set_aside,
+        chose,
     )
 
 
 def chinchilla(folder: Path) -> Iterator[Sweep]:
     """Yield the 240 runs of Besiroglu's refit."""
     runs = sb.read_runs(folder / "chinchilla_fig4.csv", where="besiroglu_included == 1")
-    yield Sweep("chinchilla_fig4", "chinchilla_fig4", "joint", runs, CHINCHILLA_CUTS, False)
+    yield joint("chinchilla_fig4", "chinchilla_fig4", runs, CHINCHILLA_CUTS, isoflop=True)
 
 
 def porian(folder: Path) -> Iterator[Sweep]:
-    """Yield each group, in each of its ways to count parameters."""
+    """Yield each group, in each of its ways to count parameters.
+
+    All but one of the ways are repeats: the standard one is not, or the only one there is.
+    """
     table = pd.read_csv(folder / "porian_isoflop.csv")
+    ways = table.groupby("group")["param_count"].unique()
     for (group, count), rows in table.groupby(["group", "param_count"]):
-        yield joint(f"porian {group}|{count}", "porian_isoflop", rows)
+        levels = rows.assign(**{LEVEL: rows["flops"]})
+        sweep = joint(f"porian {group}|{count}", "porian_isoflop", levels, isoflop=True)
+        yield replace(sweep, repeats="standard" in ways[group] and count != "standard")
 
 
 def gadre(folder: Path) -> Iterator[Sweep]:
@@ -136,7 +170,7 @@ def misfitting(folder: Path) -> Iterator[Sweep]:
     """Yield the run with the best learning rate of each N and D."""
     table = pd.read_csv(folder / "misfitting.csv")
     best = table.loc[table.groupby(["n_params", "tokens"])["loss"].idxmin()]
-    yield joint("misfitting", "misfitting", best.drop(columns="flops"))
+    yield joint("misfitting", "misfitting", best.drop(columns="flops"), isoflop=True)
 
 
 def steplaw(folder: Path) -> Iterator[Sweep]:
@@ -145,7 +179,7 @@ def steplaw(folder: Path) -> Iterator[Sweep]:
     sizes = ["n_params_non_embedding", "tokens"]
     best = table.loc[table.groupby(sizes)["loss"].idxmin()]
     best = best.assign(n_params=best["n_params_non_embedding"]).drop(columns="flops")
-    yield joint("steplaw_dense", "steplaw_dense", best)
+    yield joint("steplaw_dense", "steplaw_dense", best, isoflop=True)
 
 
 def clark(folder: Path) -> Iterator[Sweep]:
@@ -163,7 +197,23 @@ def clark(folder: Path) -> Iterator[Sweep]:
 def tiny_transformers(_folder: Path) -> Iterator[Sweep]:
     """Yield our own sweep, with the larger runs that were trained after it."""
     runs = load_tiny_transformers()
-    yield Sweep("tiny_transformers", "tiny_transformers", "joint", runs, cuts_of(runs), False)
+    yield joint("tiny_transformers", "tiny_transformers", runs, isoflop=True)
+
+
+def farseer(folder: Path) -> Iterator[Sweep]:
+    """Yield the grid, and the grid with seven larger runs, which are forecast from all of it."""
+    table = pd.read_csv(folder / "farseer.csv")
+    train, target = (table[table["split"] == split] for split in ("train", "target"))
+    yield joint("farseer", "farseer", train, isoflop=True)
+    yield joint("farseer target", "farseer", table, (float(target["flops"].min()),))
+
+
+def marin(folder: Path) -> Iterator[Sweep]:
+    """Yield the ladder of each corpus; its budgets are round as the trainer counts FLOPs."""
+    table = pd.read_csv(folder / "marin_isoflop.csv")
+    eighth = np.round(8 * np.log10(table["flops_logged"])) / 8
+    for group, rows in table.assign(**{LEVEL: eighth}).groupby("group"):
+        yield joint(f"marin {group}", "marin_isoflop", rows, isoflop=True)
 
 
 def alabdulmohsin(folder: Path) -> Iterator[Sweep]:
@@ -177,7 +227,7 @@ def alabdulmohsin(folder: Path) -> Iterator[Sweep]:
             rows["examples"],
             rows["loss"],
             first,
-            set_aside=domain == "NMT",
+            chose=domain != "NMT",
         )
 
 
@@ -192,7 +242,7 @@ def nanogpt(folder: Path) -> Iterator[Sweep]:
             rows["n_embd"],
             rows["loss"],
             rows["n_embd"].max(),
-            set_aside=i % 2 == 1,
+            chose=i % 2 == 0,
         )
 
 
@@ -211,7 +261,7 @@ def colpret(folder: Path) -> Iterator[Sweep]:
             thin["tokens"],
             thin["loss"],
             thin["tokens"].iloc[len(thin) // 2],
-            set_aside=i % 2 == 1,
+            chose=i % 2 == 0,
         )
 
 
@@ -226,7 +276,7 @@ def double_descent(folder: Path) -> Iterator[Sweep]:
             averaged["x"],
             averaged["loss"],
             averaged["x"].iloc[len(averaged) // 2],
-            set_aside=False,
+            chose=True,
         )
 
 
@@ -239,11 +289,15 @@ SOURCES: dict[str, Callable[[Path], Iterator[Sweep]]] = {
     "steplaw_dense": steplaw,
     "clark_routed": clark,
     "tiny_transformers": tiny_transformers,
+    "farseer": farseer,
+    "marin_isoflop": marin,
     "alabdulmohsin_lang": alabdulmohsin,
     "nanogpt_width": nanogpt,
     "colpret_curves": colpret,
     "double_descent": double_descent,
 }
+CURVES = ("alabdulmohsin_lang", "nanogpt_width", "colpret_curves", "double_descent")
+"""Sources of single curves."""
 
 
 def sweeps(folder: Path, sources: tuple[str, ...] = tuple(SOURCES)) -> list[Sweep]:

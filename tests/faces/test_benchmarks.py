@@ -43,3 +43,21 @@ def test_simulated_runs_stand_in_for_absent_data(tmp_path):
     assert run.returncode == 0, run.stderr
     assert "SCALING_BAYES_DATA" in run.stderr
     assert "240 runs" in run.stdout
+
+
+@pytest.mark.slow
+def test_table_of_calibration_goes_on_where_it_was(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "calibration" / "table.py"), "--quick"]
+    command += ["--data", str(tmp_path), "--directory", "refits", "--output", "out", "--jobs", "1"]
+    tables, kept = [], []
+    for _ in range(2):
+        run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert run.returncode == 0, run.stderr
+        tables.append((tmp_path / "out" / "table.md").read_text())
+        refits = (tmp_path / "refits").iterdir()
+        kept.append({path.name: path.stat().st_mtime_ns for path in refits})
+    assert len(kept[0]) == 10  # five methods, two cuts
+    assert kept[0] == kept[1]
+    assert tables[0] == tables[1]
+    for row in ("| default: coupled + smooth | 0.", "| 5 to 10 | 1 |", "| Huber + bootstrap | 1 |"):
+        assert row in tables[0]
