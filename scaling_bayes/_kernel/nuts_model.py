@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ KEPT = "kept"
 """What nutpie calls all that the kernel keeps of a point."""
 NUMBER = "number"
 """The dim of it."""
+_STARTS = 64
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,30 @@ class KernelModel(CompiledModel):  # type: ignore[misc]
         """The numbers that are kept, counted."""
         return {NUMBER: np.arange(*self.shapes[KEPT])}
 
+    def _start(self, seed: int) -> np.ndarray:
+        """Return the most probable of some points to start a chain from.
+
+        A chain that starts where the density is flat in the wrong direction may never leave.
+        """
+        rng = np.random.default_rng(seed)
+        points = [self.density.start(self.data, rng) for _ in range(_STARTS)]
+        return max(points, key=self.log_density)
+
+    def log_density(self, point: np.ndarray) -> float:
+        """Return the log density at a point of the sampler's coordinates; minus infinity if none.
+
+        Parameters
+        ----------
+        point : ndarray, shape (n_dim,)
+            The point.
+        """
+        density, _ = c_functions()
+        numbers = ctypes.POINTER(ctypes.c_double)
+        gradient, value = np.empty(self.n_dim), np.empty(1)
+        written = (array.ctypes.data_as(numbers) for array in (point, gradient, value))
+        failed = density.ctypes(self.n_dim, *written, self.table.ctypes.data)
+        return -np.inf if failed else float(value[0])
+
     def _make_model(self, init_mean: np.ndarray | None) -> Any:
         density, expansion = c_functions()
         where = self.table.ctypes.data
@@ -69,7 +95,7 @@ class KernelModel(CompiledModel):  # type: ignore[misc]
             self.n_dim,
             sizes,
             self.coords,
-            lambda seed: self.density.start(self.data, np.random.default_rng(seed)),
+            self._start,
             None,
         )
 
