@@ -307,7 +307,8 @@ def sample_checked(
         data_tree.attrs |= described | {RETRIED_KEY: int(attempt is not settings)}
         if diagnostics.converged:
             return data_tree
-        watch.add("once more with smaller steps")
+        if attempt is settings:
+            watch.add("once more with smaller steps")
     message = (
         "the sampler did not converge, also with smaller steps, a longer warm-up and twice the "
         "draws: " + "; ".join(diagnostics.failures()) + f". {REMEDIES}"

@@ -99,16 +99,15 @@ def test_a_discrepancy_is_one_function_over_all_parts(twenty_at_once, smooth_fit
     assert ratio == pytest.approx(1, abs=0.1)
 
 
-def test_leading_places_are_found_among_many(monkeypatch):
-    rng = np.random.default_rng(0)
-    here = rng.uniform(0, 3, (900, 2))
+def test_components_are_added_until_little_is_left_over_at_many_places():
+    here = np.random.default_rng(0).uniform(0, 3, (900, 2))
     known = _components.Components(sb.discrepancy._smooth._matern52, here[:5])
-    left = {}
-    for at_once in (10_000, 100):
-        monkeypatch.setattr(_components, "_AT_ONCE", at_once)
-        values = known.with_leading(here).at(here)
-        left[at_once] = _components.left_over(values).max()
-    assert left[100] < 1.5 * left[10_000] < 0.3
+    enough, few = (known.extended(here, at_most=n, left_over=0.01) for n in (250, 10))
+    left_over = 1 - np.sum(enough.at(here) ** 2, axis=1)
+    assert left_over.max() <= 0.01
+    assert 15 < len(enough.landmarks) < 255
+    assert len(few.landmarks) == 15
+    np.testing.assert_array_equal(few.landmarks, enough.landmarks[:15])
 
 
 def test_few_of_many_points_are_shown(twenty_at_once, source):

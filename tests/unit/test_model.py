@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pymc as pm
 import pytest
+from pytensor.compile.mode import Mode
 from scipy import stats
 
 import scaling_bayes as sb
 from scaling_bayes._model import model_data
 from scaling_bayes.errors import InputError, PriorError
 
-QUICK = {"mode": "FAST_COMPILE"}
+QUICK = {"mode": Mode(linker="py", optimizer=None)}
 NATURAL = {
     "L_inf": 1.8,
     "alpha_N": 0.3,

@@ -52,14 +52,14 @@ class Script:
         return self.results.pop(0)
 
 
-def checked(sampler: Script, **options: object) -> xr.DataTree:
+def checked(sampler: Script, *, watch: Watch | None = None, **options: object) -> xr.DataTree:
     return sample_checked(
         sampler,
         {},
         ["alpha_N"],
         settings=SETTINGS,
         rng=np.random.default_rng(1),
-        watch=Watch("Fit", clock=lambda: 0.0),
+        watch=watch or Watch("Fit", clock=lambda: 0.0),
         **options,
     )
 
@@ -91,6 +91,13 @@ def test_whoever_watches_is_told_of_the_second_try():
         "Fit: 0 s (compiling)",
         "Fit, once more with smaller steps: 0 s (compiling)",
     ]
+
+
+def test_two_tries_that_fail_are_told_as_two():
+    watch = Watch("Fit", clock=lambda: 0.0)
+    with pytest.warns(ConvergenceWarning):
+        checked(Script(BAD, OTHER_BAD), watch=watch, on_failure="warn")
+    assert watch.last_line("ended") == "Fit, once more with smaller steps: ended after 0 s"
 
 
 class Recorded(Watch):
