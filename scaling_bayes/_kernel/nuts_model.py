@@ -18,7 +18,7 @@ KEPT = "kept"
 """What nutpie calls all that the kernel keeps of a point."""
 NUMBER = "number"
 """The dim of it."""
-_STARTS = 64
+_STARTS = 16
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,16 @@ class KernelModel(CompiledModel):  # type: ignore[misc]
             The point.
         """
         density, _ = c_functions()
-        numbers = ctypes.POINTER(ctypes.c_double)
-        gradient, value = np.empty(self.n_dim), np.empty(1)
-        written = (array.ctypes.data_as(numbers) for array in (point, gradient, value))
-        failed = density.ctypes(self.n_dim, *written, self.table.ctypes.data)
-        return -np.inf if failed else float(value[0])
+        numbers = ctypes.c_double * self.n_dim
+        value = ctypes.c_double()
+        failed = density.ctypes(
+            self.n_dim,
+            numbers.from_buffer(point),
+            numbers(),
+            ctypes.pointer(value),
+            self.table.ctypes.data,
+        )
+        return -np.inf if failed else value.value
 
     def _make_model(self, init_mean: np.ndarray | None) -> Any:
         density, expansion = c_functions()
