@@ -145,7 +145,9 @@ def law_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
         If a covariate of the law is missing from the points.
     """
     check_covariates(source, points)
-    loss: xr.DataArray = source.law.loss(source.draws, points)
+    # Far below its runs a law can exceed the largest float; infinity is its value.
+    with np.errstate(over="ignore"):
+        loss: xr.DataArray = source.law.loss(source.draws, points)
     return loss.transpose("chain", "draw", ...).rename("loss").assign_attrs(units="nats per token")
 
 

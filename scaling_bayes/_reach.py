@@ -261,6 +261,5 @@ def best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     n_params = optimal_n_params(source, flops)
     tokens = flops / (source.flops_per_param_token * n_params)
     points = n_params.to_dataset(name="n_params").assign(tokens=tokens, flops=flops)
-    with np.errstate(over="ignore"):  # far below the runs a law can exceed the largest float
-        at_optimum: xr.DataArray = law_loss(source, points)
+    at_optimum: xr.DataArray = law_loss(source, points)
     return at_optimum

@@ -204,10 +204,13 @@ class SmoothFunctions:
         # A product of two matrices takes a fifth of the time of one matrix for each chain.
         flat = self.weights.reshape(-1, self.weights.shape[-1]) @ np.ascontiguousarray(values.T)
         shift = flat.reshape(*self.tau.shape, -1)
-        far = np.sum(values**2, axis=1) < 1 - 2 * _LEFT_OVER
+        left_over = 1 - np.sum(values**2, axis=1)
+        far = left_over > _LEFT_OVER
         if far.any():
             rng = np.random.default_rng(_SEED_FAR)
             rest = self.components.rest(places[far], self.tau.size, rng)
+            # From none at the edge of what is drawn once, so that no function jumps there.
+            rest *= np.sqrt(1 - _LEFT_OVER / left_over[far])
             shift[..., far] += self.tau.to_numpy()[..., None] * rest.reshape(*self.tau.shape, -1)
         return xr.DataArray(shift, dims=("chain", "draw", point), coords=self.tau.coords)
 
