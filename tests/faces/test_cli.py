@@ -387,7 +387,7 @@ def test_real_runs_give_the_published_exponents(real_data, tmp_path: Path) -> No
 def test_own_law_is_run_from_its_file(run: Run, runs_csv: Path, tmp_path: Path) -> None:
     laws, fit = tmp_path / "my_laws.py", tmp_path / "own.nc"
     laws.write_text(OWN_LAW)
-    ran = run("fit", runs_csv, "--law", f"{laws}:LogLaw", "--law-alone", "--output", fit, "--json")
+    ran = run("fit", runs_csv, "--law", f"{laws}:LogLaw", "--output", fit, "--json")
     assert document_of(ran)["law"] == "log-law"
     assert run("summary", fit).code == 2
     assert document_of(run("summary", fit, "--law", f"{laws}:LogLaw", "--json"))
