@@ -13,7 +13,7 @@ from scaling_bayes._optimum import optimal_n_params
 if TYPE_CHECKING:
     import xarray as xr
 
-_SIZES = 64
+_SIZES = 96
 
 
 def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:

@@ -54,7 +54,7 @@ def refits(sweep, prior_draws) -> tuple[pd.DataFrame, pd.DataFrame]:
     sizes = sweep(levels=5, per_level=8)
     beyond = {"n_params": np.array([1.1e10]), "tokens": np.array([1.5e11])}
     everywhere = {name: np.append(sizes[name], beyond[name]) for name in beyond}
-    places = SMOOTH._places(everywhere)
+    places = SMOOTH.places(everywhere)
     root = np.linalg.cholesky(_matern52(places, places) + 1e-10 * np.eye(len(places)))
     ranks, covered, unconverged = [], [], 0
     for refit in range(REFITS):
