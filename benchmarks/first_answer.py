@@ -61,15 +61,15 @@ def of_rivals(folder: Path, failures: Failures) -> dict[str, Tool]:
 
 
 def in_turn(
-    tools: Mapping[str, Tool], runs: Path, point: Path, rounds: int, failures: Failures
+    tools: Mapping[str, Tool], runs: Path, point: Path, turns: range, failures: Failures
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Timing]]:
     """Return what each tool told, and medians of its times.
 
-    An untimed round is for tools that keep machine code.
+    Turn 0 is not timed; it is for tools that keep machine code.
     """
     told: dict[str, dict[str, Any]] = {}
     taken: dict[str, list[Timing]] = {name: [] for name in tools}
-    for turn in range(1 + rounds):
+    for turn in turns:
         for name, tool in tools.items():
             if name in failures or (turn == 0 and tool.cache is None):
                 continue
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="(default: 3)")
     parser.add_argument("--before", type=Path, help="a checkout of this package to time as well")
     options = parser.parse_args()
-    rounds, cuts = (1, CUTS[2:3]) if options.quick else (options.rounds, CUTS)
+    turns, cuts = (range(1, 2), CUTS[2:3]) if options.quick else (range(options.rounds + 1), CUTS)
     runs = chinchilla_runs(options.data)
     failures: Failures = {}
     load = os.getloadavg()[1]
@@ -176,7 +176,7 @@ def main() -> None:
         tools = all_tools(folder, options, failures)
         point = folder / "point.csv"
         point.write_text(POINT)
-        told, medians = in_turn(tools, written(runs, folder / "runs.csv"), point, rounds, failures)
+        told, medians = in_turn(tools, written(runs, folder / "runs.csv"), point, turns, failures)
         tables = cut_tables(runs, cuts, folder)
         coverage = {
             name: coverage_row({cut: holds(tool, *pair) for cut, pair in tables.items()})
@@ -194,7 +194,7 @@ def main() -> None:
         | {"interval": told[name]["interval"], "held": coverage.get(name, {}).get("held", "")}
         for name, timing in medians.items()
     ]
-    print_table(f"From the shell to a first answer, medians of {rounds}", times)
+    print_table(f"From the shell to a first answer, medians of {turns[-1]}", times)
     print_table(
         "Share of the runs above a cut in FLOPs held (runs fitted | runs forecast)",
         [{"tool": name} | row for name, row in coverage.items()],
