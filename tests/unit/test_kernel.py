@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import pymc as pm
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pytensor.compile.mode import Mode
 
 import scaling_bayes as sb
 from scaling_bayes import Prior
 from scaling_bayes._kernel.c_functions import code_digest
 from scaling_bayes._kernel.density_code import N_SIZES, log_density
+from scaling_bayes._kernel.elementary_code import exp, log
 from scaling_bayes._kernel.noise_code import digamma
 from scaling_bayes._kernel.nuts_model import KernelModel
 from scaling_bayes._kernel.power_sum_density import PowerSumDensity, power_sum_density
@@ -203,6 +207,42 @@ def test_a_table_for_other_code_gives_no_draws(weighted):
 
     with pytest.raises(RuntimeError):
         nutpie.sample(replace(model, table=other), progress_bar=False, draws=10, tune=10)
+
+
+def test_the_code_on_disk_computes_what_the_function_does(weighted):
+    law, noise, discrepancy = sb.laws.Coupled(), sb.noise.StudentT(), sb.discrepancy.Smooth()
+    density = power_sum_density(law, noise, discrepancy)
+    data = model_data(weighted, law, discrepancy)
+    model = KernelModel.of(density, data)
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        point = density.start(data, rng)
+        assert model.log_density(point) == pytest.approx(
+            evaluate(density, point, model.table)[0], rel=1e-12
+        )
+    assert model.log_density(np.full(model.n_dim, np.nan)) == -np.inf
+
+
+def test_a_chain_starts_from_the_most_probable_of_some_points(weighted):
+    law = sb.laws.Coupled()
+    density = power_sum_density(law, sb.noise.StudentT(), None)
+    data = model_data(weighted, law)
+    model = KernelModel.of(density, data)
+    rng = np.random.default_rng(0)
+    anywhere = [model.log_density(density.start(data, rng)) for _ in range(200)]
+    started = [model.log_density(model._start(seed)) for seed in range(50)]
+    assert np.mean(started) > np.quantile(anywhere, 0.85)
+    assert min(started) > np.quantile(anywhere, 0.5)
+
+
+@given(st.floats(-700.0, 700.0))
+def test_the_exponential_is_exact_to_the_digit_before_the_last(x):
+    assert abs(exp(x) - math.exp(x)) <= 2 * math.ulp(math.exp(x))
+
+
+@given(st.floats(1e-300, 1e300))
+def test_the_logarithm_is_exact_to_the_digit_before_the_last(x):
+    assert abs(log(x) - math.log(x)) <= 2 * math.ulp(max(abs(math.log(x)), 0.5))
 
 
 def test_digamma_is_scipys():
