@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import log, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from scaling_bayes.discrepancy._base import (
     BASIS,
@@ -193,6 +195,12 @@ class SmoothFunctions:
     tau: xr.DataArray
     weights: np.ndarray
 
+    @cached_property
+    def _whitening(self) -> np.ndarray:
+        """What turns covariances with the landmarks into values of the components."""
+        root = self.components.root
+        return np.ascontiguousarray(solve_triangular(root, np.eye(len(root)), lower=True).T)
+
     def __call__(self, points: xr.Dataset) -> xr.DataArray:
         """Return the shift of log loss at points; see `Discrepancy.functions`."""
         import xarray as xr
@@ -200,7 +208,7 @@ class SmoothFunctions:
         covariates = self.discrepancy.covariates
         (point,) = points[covariates[0]].dims
         places = self.discrepancy.places({name: points[name].to_numpy() for name in covariates})
-        values = self.components.at(places)
+        values = self.components.kernel(places, self.components.landmarks) @ self._whitening
         # A product of two matrices takes a fifth of the time of one matrix for each chain.
         flat = self.weights.reshape(-1, self.weights.shape[-1]) @ np.ascontiguousarray(values.T)
         shift = flat.reshape(*self.tau.shape, -1)
