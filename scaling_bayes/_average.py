@@ -41,7 +41,7 @@ class Average(Mixture):
     p(q) = \sum_m w_m p_m(q), with weights w_m that sum to one (Hoeting et al. 1999; Yao et al.
     2018). So intervals widen where the members disagree. Each draw belongs to one member, named by
     the coordinate ``member``; how many are a member's follows from its weight. They form one
-    chain, of which no R-hat is to be had: look at the members' own diagnostics.
+    chain, which has no R-hat: look at the members' own diagnostics.
 
     Made by `scaling_bayes.average`. `scaling_bayes.allocate`, `compute_to_reach`,
     `loss_given_up` and the plots of loss take it where they take a fit; to forecast, use its

@@ -9,7 +9,7 @@ from methods import DEFAULT
 from weights import by_source, exponential, markdown, span, wide, with_interval
 
 LEAST_FACTOR = 2.0
-"""Budget over largest fitted compute, from which on growth is compared: nearer, it is all noise."""
+"""Growth is compared for budgets at least so many times the largest fitted compute."""
 
 
 def tested(allocation: pd.DataFrame) -> pd.DataFrame:

@@ -95,7 +95,7 @@ class Spending:
 
         if self.laws_without_floor:
             return xr.full_like(self.mean_curve, np.nan)
-        points = _points_of(self.choices)
+        points = _points_of(self.choices).rename(point="budget")
 
         def floor_at(one: LawDraws) -> xr.DataArray:
             error, floor = discrepancy_of(one), one.draws["L_inf"]
@@ -261,15 +261,13 @@ def choices_for(problem: Problem, budgets: np.ndarray) -> tuple[Choice, ...]:
 
 def losses_of(problem: Problem, choices: tuple[Choice, ...]) -> xr.DataArray:
     """Return draws of the mean curve of choices, joint over them, with dims budget, chain, draw."""
-    return problem.losses(_points_of(choices).rename(budget="point"), shift_at).rename(
-        point="budget"
-    )
+    return problem.losses(_points_of(choices), shift_at).rename(point="budget")
 
 
 def _points_of(choices: tuple[Choice, ...]) -> xr.Dataset:
-    """Return the sizes of choices, with dim budget."""
+    """Return the sizes of choices, with dim point."""
     sizes = {name: [getattr(each, name) for each in choices] for name in SIZES}
-    return point_dataset(sizes).rename(point="budget")
+    return point_dataset(sizes)
 
 
 def _gains(losses: xr.DataArray) -> xr.DataArray:

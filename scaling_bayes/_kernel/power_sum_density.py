@@ -166,7 +166,7 @@ def power_sum_density(
 
     It reads laws that declare terms and leave their formula as it is, with exponents that are
     monomials of parameters; the noises and the discrepancy of this package; and priors of the
-    families in `_FAMILIES`.
+    families in `scaling_bayes._kernel.prior_fields`.
 
     Parameters
     ----------
@@ -178,6 +178,7 @@ def power_sum_density(
         The discrepancy.
     """
     heavy = type(noise).observe is StudentT.observe
+    read = [*(("sigma", "nu") if heavy else ("sigma",)), *(() if discrepancy is None else ("tau",))]
     if not (
         isinstance(law, PowerSum)
         and type(law).loss is PowerSum.loss
@@ -195,6 +196,8 @@ def power_sum_density(
         return None
     others = [*noise.parameters, *(() if discrepancy is None else discrepancy.parameters)]
     parameters = [*exponents, *(by_name[name] for name in derived), *others]
+    if [parameter.name for parameter in others] != read:
+        return None
     priors = [fields for each in parameters if (fields := prior_fields(each.prior)) is not None]
     if any(each.support != POSITIVE for each in parameters):
         return None

@@ -157,6 +157,10 @@ class OwnScale(sb.noise.StudentT):
         return 2 * p.sigma
 
 
+class OneMore(sb.noise.Normal):
+    parameters = (*sb.noise.Normal.parameters, sb.noise.StudentT.parameters[1])
+
+
 class OwnDiscrepancy(sb.discrepancy.Smooth):
     def create_centred(self, p, data, *, log_loss, observed, scale):
         return self.create(p, data)
@@ -174,6 +178,7 @@ def with_priors(**priors: Prior) -> sb.Law:
         (OwnLoss(), {}),
         (sb.laws.Chinchilla(), {"noise": OwnNoise()}),
         (sb.laws.Chinchilla(), {"noise": OwnScale()}),
+        (sb.laws.Chinchilla(), {"noise": OneMore()}),
         (sb.laws.Chinchilla(), {"discrepancy": OwnDiscrepancy()}),
         (with_priors(alpha_N=Prior("Weibull", alpha=2.0, beta=0.4)), {}),
         (with_priors(alpha_N=Prior("Gamma", mu=0.4, sigma=0.1)), {}),
