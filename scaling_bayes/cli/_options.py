@@ -93,7 +93,7 @@ RunsFile = Annotated[
     Parameter(help="Training runs, CSV or Parquet: loss, and two of n_params, tokens and flops."),
 ]
 Where = Annotated[
-    str | None, Parameter(help="Rows to keep, as a pandas query: \"group == 'dense'\".")
+    str | None, Parameter(help="Rows to keep, as a condition on columns: \"group == 'dense'\".")
 ]
 Column = Annotated[
     tuple[str, ...],

@@ -9,10 +9,7 @@ _IN_OPTIONS: Final[list[tuple[str, str]]] = [
     (r'read_runs\(\.\.\., where="(.*)"\)', r'--where "\1"'),
     (r"\bwhere = ", "--where "),
     (r'runs\.where\("([^"]*)"\)', r'--where "\1"'),
-    (
-        r'runs\.last_of_each\("([^"]*)"\)',
-        r'--where "tokens == tokens.groupby(\1).transform(' + "'max')\"",
-    ),
+    (r'runs\.last_of_each\("([^"]*)"\)', r'--where "last_of_each(\1)"'),
     (r"\bcolumns (names|takes|gives)\b", r"--column \1"),
     (r"Pass it: sb\.load\(path, law=\.\.\.\)", "Name it: --law my_laws.py:MyLaw"),
     (r"\bGive cuts\b", "Give --cut"),

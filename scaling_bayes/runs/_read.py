@@ -55,10 +55,24 @@ def read_runs(
     flops_tolerance : float, default 0.2
         Largest abs(C / (k N D) - 1) of a row that gives all three.
     where : str, optional
-        pandas query for the rows to keep, in names of the table or of this package; ``index``
-        is the line of a CSV file (the header is line 1) or the index label of a data frame.
-        Rows that are left out are not checked. Sizes and loss are numbers here, so a
-        comparison with a missing or unreadable one does not hold.
+        Condition on the rows to keep, in names of the table or of this package; ``index`` is the
+        line of a CSV file (the header is line 1) or the index label of a data frame. Rows that
+        are left out are not checked. Sizes and loss are numbers here; missing and unreadable
+        ones satisfy no comparison but ``!=``.
+
+        A condition is made of
+
+        - columns, in backquotes where a name is not a plain word: ``` `val loss` < 4 ```;
+        - numbers, ``'text'``, ``True`` and ``False``, and ``+ - * / // % **`` of numbers, which
+          are computed in floats, with exponents of at most 100;
+        - ``== != < <= > >=``, chains such as ``2 < loss < 4``, ``in ['a', 'b']`` and ``not in``,
+          ``is None`` and ``is not None`` for missing cells;
+        - ``and``, ``or``, ``not``; ``&`` and ``|`` mean the first two, ``~`` the last;
+        - ``last_of_each(run)``: the row with the most tokens of those that agree in one or more
+          columns.
+
+        It is no Python: nothing else is evaluated. It has at most 10,000 characters and 200
+        columns, signs and lists.
 
     Returns
     -------

@@ -12,6 +12,7 @@ import pandas as pd
 from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
 from scaling_bayes.runs._select import last_rows, picked
+from scaling_bayes.runs._where import in_condition
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, SIZES, format_quantity, parse_quantity
 
 
@@ -86,8 +87,8 @@ class Runs:
         Parameters
         ----------
         condition : str or array-like of bool, shape (run,)
-            A pandas query such as ``"group == 'dense' and loss < 4"``, or a mask. A comparison
-            with a missing cell does not hold.
+            A condition such as ``"group == 'dense' and loss < 4"``, in the language that
+            `read_runs` takes as ``where``, or a mask. A missing entry of a mask does not hold.
 
         Returns
         -------
@@ -218,7 +219,7 @@ class Runs:
     def _with_missing(self, name: str, missing: int) -> str:
         return (
             f"column {name!r} of {self.source} has {missing} missing cells. "
-            f"Leave them out with where({f'{name} == {name}'!r})."
+            f"Leave them out with where({f'{in_condition(name)} is not None'!r})."
         )
 
 
