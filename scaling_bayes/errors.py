@@ -100,6 +100,10 @@ class ScalingBayesWarning(UserWarning):
     """Base class of all warnings of the package."""
 
 
+class RunsWarning(ScalingBayesWarning):
+    """A table of training runs can be used, but something in it is probably not meant."""
+
+
 class IdentifiabilityWarning(ScalingBayesWarning):
     """The runs tell some parameter apart from others only weakly."""
 

@@ -31,7 +31,7 @@ def diagnose(
 
     import scaling_bayes as sb
 
-    diagnosis = sb.diagnose_run(origin, sb.read_runs(runs), seed=seed)
+    diagnosis = sb.diagnose_run(origin, runs, seed=seed)
     frame = diagnosis.to_frame(prob=view.prob, kind=view.interval)
     document = {
         "source": origin.label,

@@ -129,4 +129,4 @@ def _unusable(error: Exception, words: Sequence[str]) -> int:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    note(f"warning: {message}")
+    note(f"warning: {in_options(str(message))}")

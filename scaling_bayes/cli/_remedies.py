@@ -10,6 +10,8 @@ _IN_OPTIONS: Final[list[tuple[str, str]]] = [
     (r"\bwhere = ", "--where "),
     (r'runs\.where\("([^"]*)"\)', r'--where "\1"'),
     (r'runs\.last_of_each\("([^"]*)"\)', r'--where "last_of_each(\1)"'),
+    (r"\bflops_(tolerance) ?= ?", r"--flops-\1 "),
+    (r"\bflops_per_param_token ?= ?", "--flops-per-param-token "),
     (r"\bcolumns (names|takes|gives)\b", r"--column \1"),
     (r"Pass it: sb\.load\(path, law=\.\.\.\)", "Name it: --law my_laws.py:MyLaw"),
     (r"\bGive cuts\b", "Give --cut"),

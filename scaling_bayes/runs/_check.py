@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 
 from scaling_bayes.errors import Problem
 from scaling_bayes.runs._cells import Fault, read_cells, read_labels
+from scaling_bayes.runs._flops import flops_fault, overflowed, warn_of_constant
 from scaling_bayes.runs._names import NUMERIC
 from scaling_bayes.runs._problems import error_of, whole_table
 from scaling_bayes.runs._schema import failures_of_cells, failures_of_rows
@@ -17,8 +17,6 @@ from scaling_bayes.runs._select import picked
 from scaling_bayes.runs._sources import Table
 from scaling_bayes.units import SIZES
 
-_UNIT_FACTOR: Final = 5.0
-"""FLOPs that are off by a larger factor are in another unit, not counted another way."""
 _COLUMN_OF_FACT: Final = {
     "tokens_per_param": "tokens",
     "non_embedding_share": "n_params_non_embedding",
@@ -41,10 +39,12 @@ def check(
     InputError
         If the query cannot be evaluated.
     """
-    raw = table.frame
+    raw, k = table.frame, flops_per_param_token
     frame, faults, unusable = _numbers_of(raw)
     blank = _blank_sizes(frame, faults, unusable)
-    _complete_sizes(frame, flops_per_param_token)
+    for row, fault in overflowed(frame, k).items():
+        faults[row, "flops"] = fault
+    _complete_sizes(frame, k)
     keep = np.ones(len(frame), dtype=bool) if where is None else picked(frame, where)
     if not keep.any():
         raise whole_table(table.source, f"has no runs where {where}", "Keep some rows")
@@ -57,7 +57,9 @@ def check(
     sound = keep.copy()
     sound[[row for row, _ in faults]] = False
     if not unusable:
-        faults |= _row_faults(frame, blank, sound, flops_per_param_token, flops_tolerance)
+        facts = _facts(frame[sound], {n: rows[sound] for n, rows in blank.items()}, k)
+        ratio = facts["flops_ratio"].dropna().to_numpy()
+        faults |= _row_faults(facts, sound, flops_tolerance, flops_fault(ratio, k, flops_tolerance))
     faults = {place: fault for place, fault in faults.items() if keep[place[0]]}
     problems = [
         *(Problem(None, name, None, *fault) for name, fault in unusable.items()),
@@ -66,6 +68,7 @@ def check(
     ]
     if problems:
         raise error_of(table.source, table.row_word, problems)
+    warn_of_constant(ratio, k, table.source)
     return frame[keep] if "weight" in frame else frame[keep].assign(weight=1.0)
 
 
@@ -129,54 +132,26 @@ def _without_consequences(
     return {place: fault for place, fault in faults.items() if not follows(*place)}
 
 
-def _row_faults(
-    frame: pd.DataFrame,
-    blank: dict[str, np.ndarray],
-    sound: np.ndarray,
-    k: float,
-    flops_tolerance: float,
-) -> Faults:
-    """Return the faults of sound cells that do not fit together."""
-    rows = frame[sound]
+def _facts(rows: pd.DataFrame, blank: dict[str, np.ndarray], k: float) -> pd.DataFrame:
+    """Return what must hold between the cells of a row, of shape (run, fact)."""
     facts = pd.DataFrame({"tokens_per_param": rows["tokens"] / rows["n_params"]})
     ratio = rows["flops"] / (k * rows["n_params"] * rows["tokens"])
-    facts["flops_ratio"] = ratio.mask(np.any([blank[name][sound] for name in SIZES], axis=0))
+    facts["flops_ratio"] = ratio.mask(np.any([blank[name] for name in SIZES], axis=0))
     share = rows.get("n_params_non_embedding", np.nan) / rows["n_params"]
-    facts["non_embedding_share"] = share.mask(blank["n_params"][sound])
+    facts["non_embedding_share"] = share.mask(blank["n_params"])
+    return facts
+
+
+def _row_faults(
+    facts: pd.DataFrame, sound: np.ndarray, flops_tolerance: float, flops: Fault
+) -> Faults:
+    """Return the faults of sound cells that do not fit together."""
     positions = np.flatnonzero(sound)
-    failures = failures_of_rows(
-        facts,
-        flops_tolerance=flops_tolerance,
-        flops=_flops_fault(facts["flops_ratio"].dropna().to_numpy(), k, flops_tolerance),
-    )
+    failures = failures_of_rows(facts, flops_tolerance=flops_tolerance, flops=flops)
     return {
         (int(positions[failure.position]), _COLUMN_OF_FACT[failure.column]): failure.fault
         for failure in failures
     }
-
-
-def _flops_fault(ratio: np.ndarray, k: float, flops_tolerance: float) -> Fault:
-    """Return what to say where C is not k N D, from C/(k N D) of all rows that give the three."""
-    reason = f"is not {k:g} x n_params x tokens within flops_tolerance = {flops_tolerance:g}"
-    far = ratio[np.abs(ratio - 1) > flops_tolerance]
-    if not len(far):
-        return Fault(reason, "")
-    typical = float(np.median(ratio))
-    span = f"flops / (n_params x tokens) is {k * far.min():.3g} to {k * far.max():.3g} here"
-    if far.min() < 1 / _UNIT_FACTOR or far.max() > _UNIT_FACTOR:
-        return Fault(reason, f"Check the units of the three: {span}")
-    if abs(typical - 1) > flops_tolerance and np.all(
-        np.abs(ratio / typical - 1) <= flops_tolerance
-    ):
-        return Fault(
-            reason, f"If FLOPs are counted so, pass flops_per_param_token={k * typical:.3g}: {span}"
-        )
-    enough = math.ceil(100 * np.abs(far - 1).max()) / 100
-    return Fault(
-        reason,
-        f"If FLOPs are counted in another way (attention, embeddings), pass "
-        f"flops_tolerance={enough:g}: {span}",
-    )
 
 
 def _problems_of_cells(

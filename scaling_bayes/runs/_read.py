@@ -53,7 +53,8 @@ def read_runs(
     flops_per_param_token : float, default 6.0
         The k of C = k N D.
     flops_tolerance : float, default 0.2
-        Largest abs(C / (k N D) - 1) of a row that gives all three.
+        Largest abs(C / (k N D) - 1) of a row that gives all three. Forecasts and allocations are
+        of C = k N D whatever the rows give, so that a large tolerance hides another constant.
     where : str, optional
         Condition on the rows to keep, in names of the table or of this package; ``index`` is the
         line of a CSV file (the header is line 1) or the index label of a data frame. Rows that
@@ -84,6 +85,11 @@ def read_runs(
         If the table cannot be read, or cells cannot be used; it names every one of them.
     InputError
         If ``columns``, ``where`` or a number among the arguments cannot be used.
+
+    Warns
+    -----
+    RunsWarning
+        If C is another constant times N D in every row, within the tolerance.
 
     Examples
     --------

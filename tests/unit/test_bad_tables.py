@@ -76,7 +76,7 @@ CELLS = {
     "flops absurd": ("flops", 1e35, ["more FLOPs than any"]),
     "flops rate": ("flops", "312 TFLOP/s", ["is a rate", "'3.2 PF-days'"]),
     "flops unit": ("flops", "1000 GPU-hours", ["unit 'GPU-hours'"]),
-    "flops inconsistent": ("flops", 2.4e20, ["6 x n_params x tokens", "flops_tolerance=1"]),
+    "flops inconsistent": ("flops", 2.4e20, ["6 x n_params x tokens", "a factor of 2,"]),
     "flops of another unit": ("flops", 1.2e17, ["Check the units of the three"]),
     "weight zero": ("weight", 0, ["is zero"]),
     "weight negative": ("weight", -1, ["is negative"]),
@@ -143,18 +143,6 @@ def test_sizes_in_another_unit_show_in_tokens_per_parameter(n_params, factor, fr
     with pytest.raises(RunsError, match=fragment) as caught:
         read_runs(frame)
     assert [(p.row, p.column) for p in caught.value.problems] == [(3, "tokens")]
-
-
-def test_flops_counted_in_another_way_lead_to_the_option_that_helps():
-    frame = good()
-    with pytest.raises(RunsError, match="flops_per_param_token=2:"):
-        read_runs(frame.assign(flops=frame["flops"] / 3))
-    assert len(read_runs(frame.assign(flops=frame["flops"] / 3), flops_per_param_token=2.0)) == 5
-    more = frame.assign(flops=frame["flops"] * [1.76, 1.65, 1.46, 1.33, 1.15])
-    with pytest.raises(RunsError, match=r"flops_tolerance=0\.76") as caught:
-        read_runs(more)
-    assert len(caught.value.problems) == 4
-    assert len(read_runs(more, flops_tolerance=0.76)) == 5
 
 
 def test_repeated_rows_are_named_with_the_row_that_they_repeat():
