@@ -21,6 +21,7 @@ from scaling_bayes._intervals import (
 )
 from scaling_bayes._isoflop import level_set, minimise
 from scaling_bayes._mixture import Source, law_names, mix, weighted_laws
+from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import format_quantity
 
@@ -271,6 +272,7 @@ class Allocation:
         frame["cost_mean"], frame["cost_p95"] = best["cost_mean"].values, best["cost_p95"].values
         return frame
 
+    @printed
     def __repr__(self) -> str:
         return "\n".join(self._lines(self.to_frame(), self.optimum["loss"]))
 

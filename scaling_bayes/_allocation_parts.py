@@ -13,6 +13,7 @@ from scaling_bayes._blocks import Lazily, block, joined, n_blocks
 from scaling_bayes._draws import sizes
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._mixture import Source
+from scaling_bayes._printable import printed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,6 +147,7 @@ class AllocationInParts(Allocation):
         frames = [part.to_frame(prob=prob, kind=kind, tolerance=tolerance) for part in self.parts()]
         return pd.concat(frames, ignore_index=True)
 
+    @printed
     def __repr__(self) -> str:
         shown = self._allocate(np.concatenate([self.flops[:_SHOWN], self.flops[-_SHOWN:]]))
         return (

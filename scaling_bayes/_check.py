@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling_bayes._draws import discrepancy_of
 from scaling_bayes._influence import CONFLICT, WEAK, Modelled, identifiability_of, sensitivity_of
+from scaling_bayes._printable import printable, printed
 from scaling_bayes._trends import (
     TOKENS_PER_PARAM,
     Scatter,
@@ -106,6 +107,7 @@ class Check:
     identifiability: pd.DataFrame
     words: tuple[str, ...]
 
+    @printed
     def __repr__(self) -> str:
         title = f"Check of {self.label} on the {len(self.residuals)} runs it was fitted to"
         return "\n".join([title, *(f"- {sentence}" for sentence in self.words)])
@@ -150,7 +152,7 @@ def check(source: Modelled, *, seed: int | None = None) -> Check:
         outliers,
         sensitivity,
         identifiability,
-        words,
+        tuple(map(printable, words)),
     )
 
 

@@ -21,6 +21,7 @@ from scaling_bayes._marginal_likelihood import (
     bayes_factors,
     digest_of,
 )
+from scaling_bayes._printable import printable, printed
 from scaling_bayes._verdict import caution, in_words
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
@@ -94,7 +95,7 @@ class Comparison:
         or four of them below 100 runs (Sivula, Magnusson & Vehtari 2020). Grades of Bayes
         factors are those of Kass & Raftery 1995.
         """
-        return in_words(
+        sentences = in_words(
             self.evidence,
             self.n_runs,
             prob=self.prob,
@@ -102,6 +103,7 @@ class Comparison:
             future=self.future,
             bayes_factor=self.bayes_factor,
         )
+        return tuple(map(printable, sentences))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the tables side by side.
@@ -117,6 +119,7 @@ class Comparison:
             joined = joined.join(self.bayes_factor)
         return joined.sort_values("elpd", ascending=False, na_position="last")
 
+    @printed
     def __repr__(self) -> str:
         parts = [
             *(f"- {sentence}" for sentence in self.verdict),

@@ -20,6 +20,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._printable import printable, printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs, read_runs
 from scaling_bayes.units import SIZES, Kind, format_quantity
@@ -137,7 +138,7 @@ class RunDiagnosis:
     def words(self) -> tuple[str, ...]:
         """The same in sentences, some for each run: medians and 90% equal-tailed intervals."""
         return tuple(
-            sentence
+            printable(sentence)
             for row, run in self.to_frame().iterrows()
             for sentence in self._words_of(row, run)
         )
@@ -181,6 +182,7 @@ class RunDiagnosis:
         shown = "more than 0.999" if probability > 0.999 else f"{probability:.3g}"
         return f"; {better} gains more with probability {shown}"
 
+    @printed
     def __repr__(self) -> str:
         title = (
             f"{len(self.runs)} new {'run' if len(self.runs) == 1 else 'runs'} against the mean "

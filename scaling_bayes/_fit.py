@@ -19,6 +19,7 @@ from scaling_bayes._forecast import forecast
 from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._model import build_model
+from scaling_bayes._printable import printed
 from scaling_bayes._reach import ComputeToReach, compute_to_reach
 from scaling_bayes._sampling import RETRIED_KEY
 from scaling_bayes._summary import Summary, summarise
@@ -261,6 +262,7 @@ class Fit:
         )
         return target
 
+    @printed
     def __repr__(self) -> str:
         error = "" if self.discrepancy is None else f" and {self.discrepancy.name} discrepancy"
         return (

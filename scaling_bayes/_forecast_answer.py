@@ -16,6 +16,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -160,6 +161,7 @@ class Forecast:
             frame[f"{of}_lower"], frame[f"{of}_upper"] = lower, upper
         return frame
 
+    @printed
     def __repr__(self) -> str:
         return self._in_words(self.to_frame(), self.mean_curve)
 

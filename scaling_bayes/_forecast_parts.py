@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from scaling_bayes._blocks import joined
 from scaling_bayes._forecast_answer import Forecast, Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
+from scaling_bayes._printable import printed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,6 +123,7 @@ class ForecastInParts(Forecast):
         frames = [part.to_frame(prob=prob, kind=kind) for part in self.parts()]
         return pd.concat(frames, ignore_index=True).rename_axis("point")
 
+    @printed
     def __repr__(self) -> str:
         import pandas as pd
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._fit import Fit
+from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.priors import Prior
@@ -92,6 +93,7 @@ class MarginalLikelihood:
         values = (self.log_marginal_likelihood, self.wider, self.narrower)
         return float(np.min(values)), float(np.max(values))
 
+    @printed
     def __repr__(self) -> str:
         lines = [
             f"Log marginal likelihood of {self.label} on {self.n_runs} runs: "

@@ -11,6 +11,7 @@ import numpy as np
 from scaling_bayes._draws import LawDraws
 from scaling_bayes._forecaster import Forecasting
 from scaling_bayes._intervals import SAMPLE_DIMS
+from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class Mixture:
                 )
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    @printed
     def __repr__(self) -> str:
         shares = (f"{name} ({weight:.3g})" for name, weight in self.weights.items())
         return f"{type(self).__name__} of {', '.join(shares)}"

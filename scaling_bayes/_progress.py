@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Protocol, TextIO
 
+from scaling_bayes._printable import printable
+
 _watched: ContextVar[bool] = ContextVar("_watched", default=False)
 """Whether this is part of something that is watched, or not, already."""
 
@@ -96,11 +98,11 @@ class Watch:
             parts.append(f"about {in_words(remaining)} left")
         # What matters most comes first: a narrow terminal cuts the end off.
         detail = f" ({self._detail})" if self._detail else ""
-        return f"{self._what}: {', '.join(parts)}{detail}"
+        return printable(f"{self._what}: {', '.join(parts)}{detail}")
 
     def last_line(self, outcome: str) -> str:
         """Return how it ended, in one line."""
-        return f"{self._what}: {outcome} after {in_words(self.elapsed)}"
+        return printable(f"{self._what}: {outcome} after {in_words(self.elapsed)}")
 
 
 def in_words(seconds: float) -> str:

@@ -22,6 +22,7 @@ from scaling_bayes._intervals import (
 )
 from scaling_bayes._mixture import Source, mix
 from scaling_bayes._optimum import optimal_n_params
+from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -88,6 +89,7 @@ class ComputeToReach:
             }
         )
 
+    @printed
     def __repr__(self) -> str:
         def words(flops: float) -> str:
             return "never" if np.isinf(flops) else format_quantity(flops, kind="flops")

@@ -10,6 +10,7 @@ import pandas as pd
 from scaling_bayes._diagnostics import Diagnostics
 from scaling_bayes._draws import LawDraws, discrepancy_of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
+from scaling_bayes._printable import printed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,6 +43,7 @@ class Summary:
         """Return a copy of the table."""
         return self.table.copy()
 
+    @printed
     def __repr__(self) -> str:
         shown = self.table.drop(columns="kind")
         numbers = dict.fromkeys(("median", "mean", "sd", "lower", "upper"), "{:.4g}".format)

@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scaling_bayes._printable import printed
+
 
 class ScalingBayesError(Exception):
     """Base class of all errors of the package."""
+
+    @printed
+    def __str__(self) -> str:
+        return super().__str__()
 
 
 class InputError(ScalingBayesError, ValueError):
@@ -98,6 +104,10 @@ class WorkerKilledError(ScalingBayesError, RuntimeError):
 
 class ScalingBayesWarning(UserWarning):
     """Base class of all warnings of the package."""
+
+    @printed
+    def __str__(self) -> str:
+        return super().__str__()
 
 
 class RunsWarning(ScalingBayesWarning):

@@ -18,6 +18,7 @@ from scaling_bayes._backtest._refit import (
     Refit,
     label_of,
 )
+from scaling_bayes._printable import printed
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -81,6 +82,7 @@ class Backtest:
             rows.append({"law": law, "of": of} | counts | summarise(scored, self.probs))
         return pd.DataFrame(rows)
 
+    @printed
     def __repr__(self) -> str:
         n_cuts = self.scores["cut"].nunique()
         parts = [

@@ -22,6 +22,7 @@ from scaling_bayes._draws import sizes
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._mixture import Source
+from scaling_bayes._printable import printable, printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity, parse_quantity
 
@@ -235,8 +236,9 @@ class Decision:
         """What the decision comes to, in sentences."""
         from scaling_bayes._decision._decide_words import words_of
 
-        return words_of(self)
+        return tuple(map(printable, words_of(self)))
 
+    @printed
     def __repr__(self) -> str:
         title = (
             f"Decision by {self.problem.source.label} on "

@@ -18,6 +18,7 @@ from scaling_bayes._draws import LawDraws, discrepancy_of, point_dataset
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS, interval, quantile
 from scaling_bayes._mixture import mix, weighted_laws
+from scaling_bayes._printable import printable, printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES, format_money, format_quantity
 
@@ -243,8 +244,9 @@ class Spending:
         """What the budgets come to, in sentences."""
         from scaling_bayes._decision._spending_words import words_of
 
-        return words_of(self)
+        return tuple(map(printable, words_of(self)))
 
+    @printed
     def __repr__(self) -> str:
         from scaling_bayes._decision._spending_words import title_of
 

@@ -12,6 +12,7 @@ from scaling_bayes._decision import Decision
 from scaling_bayes._next_run._candidates import COST, ROUNDING, parsed_budget, read_candidates
 from scaling_bayes._next_run._simulation import Learned, Simulation, check_expected_loss, simulated
 from scaling_bayes._next_run._values import MOST_FAILED, over_candidates
+from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -66,6 +67,7 @@ class RunPlan:
         """
         return self.table.copy()
 
+    @printed
     def __repr__(self) -> str:
         shown = self.table[["n_params", "tokens", COST, "evsi", "evsi_joint"]].copy()
         for name in SIZES[:2]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scaling_bayes._decision import Decision
+from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity
 
@@ -82,6 +83,7 @@ class Replay:
             columns[f"{name}_upper"] = grouped[name].quantile((1 + prob) / 2)
         return pd.DataFrame(columns).sort_index(level="budget", sort_remaining=False)
 
+    @printed
     def __repr__(self) -> str:
         most = self.table["budget"].max()
         last = self.summary().loc[most, ["n_starts", "spent", "n_chosen", *MEASURES]]

@@ -14,6 +14,7 @@ from scaling_bayes._decision import Decision
 from scaling_bayes._next_run._candidates import COST, WEIGHT, read_candidates
 from scaling_bayes._next_run._refits import Refits, refits_of
 from scaling_bayes._next_run._simulation import Learned, Simulation, check_expected_loss, simulated
+from scaling_bayes._printable import printable, printed
 from scaling_bayes._progress import Watch, watched
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES, format_quantity
@@ -97,7 +98,7 @@ class RunValues:
             lines.append(
                 f"Of {doubtful} candidates the weights of the draws cannot be trusted{remedy}."
             )
-        return tuple(lines)
+        return tuple(map(printable, lines))
 
     @staticmethod
     def _as_compute(row: pd.Series) -> str:
@@ -136,6 +137,7 @@ class RunValues:
         size, data = (format_quantity(row[name], kind=name) for name in SIZES[:2])
         return f"candidate {row.name} (N {size}, D {data})"
 
+    @printed
     def __repr__(self) -> str:
         best = self.table.sort_values("evsi", ascending=False).head(_SHOWN)
         shown = best[["n_params", "tokens", COST, "evsi", "evsi_se", "worth_flops"]].copy()

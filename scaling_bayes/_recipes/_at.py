@@ -19,6 +19,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._printable import printed
 from scaling_bayes._reach import Path, best_loss, flops_to_reach
 from scaling_bayes._recipes._paths import along
 from scaling_bayes._recipes._recipe import Recipe
@@ -112,6 +113,7 @@ class RecipesAt:
             frame[f"better_{name}"] = self.probability_better.sel(recipe=name).values
         return frame
 
+    @printed
     def __repr__(self) -> str:
         first, second = self.names
         lines = [f"Mean curves of {first} and {second}: {shown_in_words(self.difference)}"]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from scaling_bayes._diagnostics import Diagnostics, diagnose
 from scaling_bayes._draws import sizes
+from scaling_bayes._printable import printed
 from scaling_bayes._recipes._at import RecipesAt, recipes_at
 from scaling_bayes._recipes._crossing import Crossing, crossing
 from scaling_bayes._recipes._likeness import Likeness, Part, members, ratio_name
@@ -179,6 +180,7 @@ class RecipeComparison:
         """
         return check_pairs(self.recipes, self.pairs)
 
+    @printed
     def __repr__(self) -> str:
         first, second = self.recipes.values()
         lines = [

@@ -14,6 +14,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._printable import printed
 from scaling_bayes._reach import best_loss, bisected
 from scaling_bayes._recipes._recipe import Recipe
 from scaling_bayes.errors import InputError
@@ -72,6 +73,7 @@ class Crossing:
         """Return the credible interval of the lowest crossing; infinite means none in the range."""
         return interval(self.flops, prob=prob, kind=kind)
 
+    @printed
     def __repr__(self) -> str:
         def words(flops: float) -> str:
             return "none" if np.isinf(flops) else format_quantity(flops, kind="flops")

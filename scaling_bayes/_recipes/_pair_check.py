@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._intervals import interval, quantile
+from scaling_bayes._printable import printed
 from scaling_bayes._recipes._pairs import Pairs
 from scaling_bayes._recipes._recipe import Recipe
 from scaling_bayes.errors import InputError
@@ -50,6 +51,7 @@ class PairCheck:
         """Whether the law misses how the differences move with compute."""
         return self.tail_probability < SUSPECT
 
+    @printed
     def __repr__(self) -> str:
         first, second = self.names
         judged = "misses" if self.suspect else "follows"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scaling_bayes._printable import printed
 from scaling_bayes.laws import PowerSum
 from scaling_bayes.noise import Noise
 from scaling_bayes.runs import Runs
@@ -48,5 +49,6 @@ class Recipe:
         """The k of C = k N D, as in the runs."""
         return self.runs.flops_per_param_token
 
+    @printed
     def __repr__(self) -> str:
         return f"Recipe {self.label} by {self.law.name}, {len(self.runs)} runs of its own"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from scaling_bayes._printable import printed
 from scaling_bayes._recipes._at import RecipesAt
 from scaling_bayes.errors import InputError
 
@@ -33,6 +34,7 @@ class SameWinner:
         """The probability that it is the same recipe."""
         return float(np.trace(self.joint.to_numpy()))
 
+    @printed
     def __repr__(self) -> str:
         lines = [
             "The recipe better at the small scale is better at the target with probability "

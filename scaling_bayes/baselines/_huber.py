@@ -12,6 +12,7 @@ import numpy as np
 from scaling_bayes._forecast import forecast
 from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes._identifiability import check_identifiable
+from scaling_bayes._printable import printed
 from scaling_bayes.baselines._options import check_count, check_positive
 from scaling_bayes.baselines._points import log_runs
 from scaling_bayes.baselines._power_terms import HuberLoss, Minimum, minimised
@@ -125,6 +126,7 @@ class HuberBootstrap:
         check_count("n_resamples", self.n_resamples, 2)
         check_positive("delta", self.delta)
 
+    @printed
     def __repr__(self) -> str:
         return (
             f"HuberBootstrap(law={self.law.name!r}, n_resamples={self.n_resamples}, "

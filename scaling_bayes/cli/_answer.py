@@ -7,7 +7,9 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from scaling_bayes._printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _PIPED_WIDTH = 100
 _MOST_ROWS = 1000
 _ROWS_OF_END = 20
+_FORMULA = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def show(answer: Answer, shape: Shape) -> None:
             json.dumps(answer.document, indent=2, allow_nan=False, default=records) + "\n", words
         )
     elif shape.csv:
-        _to_machine(answer.frame.to_csv(index=False), words)
+        _to_machine(csv_of(answer.frame), words)
     else:
         opening = "\n".join(f"- {sentence}" for sentence in answer.opening)
         parts: list[Group | str] = [opening, *answer.tables, "\n".join(answer.words)]
@@ -68,7 +71,9 @@ def print_for_people(*parts: Group | str) -> None:
     console = Console(width=width, highlight=False, emoji=False)
     with console.capture() as text:
         for part in parts:
-            console.print(part, "", sep="\n", markup=False, crop=False)
+            # A table is made of printable text, and may hold escapes for colours of its own.
+            shown = printable(part) if isinstance(part, str) else part
+            console.print(shown, "", sep="\n", markup=False, crop=False)
     sys.stdout.write(text.get())
 
 
@@ -85,6 +90,9 @@ def table_of(
     from rich.table import Table
     from rich.text import Text
 
+    def text(words: str, style: str = "") -> Text:
+        return Text(printable(words), style=style)
+
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -95,12 +103,12 @@ def table_of(
     filled = [index for index in range(len(columns)) if any(row[index] for row in rows)]
     for index in filled:
         table.add_column(
-            Text(columns[index]), justify="right" if index else "left", overflow="fold"
+            text(columns[index]), justify="right" if index else "left", overflow="fold"
         )
     for row in rows:
-        table.add_row(*(Text(row[index]) for index in filled))
-    below = [Text(caption, style="dim")] if caption else []
-    return Group(Text(title, style="bold"), table, *below)
+        table.add_row(*(text(row[index]) for index in filled))
+    below = [text(caption, "dim")] if caption else []
+    return Group(text(title, "bold"), table, *below)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, object]]:
@@ -110,6 +118,15 @@ def records(frame: pd.DataFrame) -> list[dict[str, object]]:
         {str(name): _finite(value) for name, value in row.items()}
         for row in known.to_dict("records")
     ]
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    """Return a frame as CSV, with text that neither a terminal nor a spreadsheet takes for orders.
+
+    Spreadsheets read text that begins with =, +, - or @ as a formula, unless a quote precedes it.
+    """
+    safe = frame.map(_inert).rename(columns=_inert)
+    return safe.to_csv(index=False)
 
 
 def ends_of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +147,22 @@ def left_out(frame: pd.DataFrame) -> list[str]:
 
 def note(text: str) -> None:
     """Write a line to standard error."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
+
+
+def _inert(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _finite(value: object) -> object:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from scaling_bayes._atomic import replacing
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli import _options as options
-from scaling_bayes.cli._answer import Answer, note, records, show, table_of
+from scaling_bayes.cli._answer import Answer, csv_of, note, records, show, table_of
 from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import DEFAULT_SHAPE, Shape
 from scaling_bayes.cli._reading import announce, names_of, read_table
@@ -170,5 +170,5 @@ def _write(points: pd.DataFrame, target: Path) -> None:
     if target.suffix.lower() != ".csv":
         raise InputError(f"--output {target}: the name must end in .csv.")
     with replacing(target) as temporary:
-        points.to_csv(temporary, index=False)
+        temporary.write_text(csv_of(points), encoding="utf-8")
     note(f"Wrote {target}")

@@ -11,6 +11,7 @@ from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Seed, Source, View
 from scaling_bayes.cli._points import beyond_runs, check_sizes
+from scaling_bayes.cli._reading import read_points
 from scaling_bayes.cli._sources import about, discrepancy_name, source_named
 from scaling_bayes.errors import InputError
 
@@ -82,9 +83,8 @@ def forecast(
     origin = source_named(source, law)
     parts = {}
     if at_points:
-        parts["forecast"] = _at_points(
-            origin, _read(points), sizes, target=target, seed=seed, view=view
-        )
+        table = None if points is None else read_points(points)
+        parts["forecast"] = _at_points(origin, table, sizes, target=target, seed=seed, view=view)
     if reach:
         parts["reach"] = _to_reach(origin, list(reach), view)
     tables, frames = zip(*parts.values(), strict=True)
@@ -100,21 +100,6 @@ def forecast(
         *(left_out(frames[0]) if view.for_people else ()),
     ]
     show(Answer(tables, words, frames[0], document), view)
-
-
-def _read(path: str | None) -> pd.DataFrame | None:
-    """Return the points in a file, with numbers for text that is one."""
-    if path is None:
-        return None
-    import pandas as pd
-
-    from scaling_bayes.runs._csv import as_plain
-    from scaling_bayes.runs._sources import table_of as read_table
-
-    table = read_table(path)
-    if not table.is_text:
-        return table.frame
-    return pd.DataFrame({name: as_plain(cells) for name, cells in table.frame.items()})
 
 
 def _at_points(

@@ -19,8 +19,8 @@ from scaling_bayes.cli._problem import (
     Devices,
     decision_by,
 )
+from scaling_bayes.cli._reading import read_points
 from scaling_bayes.cli._sources import fit_at
-from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def next_run(
 ) -> None:
     """Say what each candidate run is worth to a decision by expected loss, and which to train."""
     picture = None if output is None else picture_at(output)
-    table = _read(candidates)
+    table = read_points(candidates).reset_index(drop=True).rename(index=lambda row: row + 1)
     source = fit_at(fit_file, law)
 
     import scaling_bayes as sb
@@ -85,19 +85,6 @@ def next_run(
         from scaling_bayes import plots
 
         save_picture(plots.plot_next_run(values), picture)
-
-
-def _read(path: str) -> pd.DataFrame:
-    """Return the table of candidates, numbered from 1, with sizes such as 7B as they stand."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file.") from None
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path} is not a CSV table: {error}.") from None
-    return table.set_index(pd.RangeIndex(1, len(table) + 1))
 
 
 def _answer(values: RunValues, plan: RunPlan | None) -> Answer:

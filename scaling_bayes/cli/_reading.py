@@ -11,6 +11,8 @@ from scaling_bayes.errors import InputError, RunsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pandas as pd
+
     from scaling_bayes import Law, Runs
     from scaling_bayes.cli._options import Shape
 
@@ -64,6 +66,25 @@ def read_table(
         )
     except RunsError as error:
         raise (error if where is None else naming_groups(error, path, names)) from None
+
+
+def read_points(path: str) -> pd.DataFrame:
+    """Return a table without losses, with numbers for text that is one.
+
+    Raises
+    ------
+    RunsError
+        If the table cannot be read.
+    """
+    import pandas as pd
+
+    from scaling_bayes.runs._csv import as_plain
+    from scaling_bayes.runs._sources import table_of
+
+    table = table_of(path)
+    if not table.is_text:
+        return table.frame
+    return pd.DataFrame({name: as_plain(cells) for name, cells in table.frame.items()})
 
 
 def announce(table: Runs, laws: Iterable[Law], shape: Shape) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from scaling_bayes._printable import printable
 from scaling_bayes.units import Kind
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ WIDE = (10.0, 5.0)
 """Inches of a figure with the legend beside the axes."""
 
 Side = Literal["x", "y"]
+
+
+def literal(name: object) -> str:
+    """Return a name as matplotlib draws it to the letter: no formula, and not left out."""
+    text = printable(str(name)).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float] = (7.5, 5.0)) -> Axes:

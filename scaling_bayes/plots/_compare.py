@@ -11,7 +11,7 @@ import pandas as pd
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import axes_or_new, set_loss_axis, set_size_axis
+from scaling_bayes.plots._axes import axes_or_new, literal, set_loss_axis, set_size_axis
 from scaling_bayes.plots._bands import (
     OPACITY,
     Bands,
@@ -124,7 +124,7 @@ def plot_compare(
             source,
             curve_points(source, along, x, level if needs_level(source, along) else None),
             bands[name],
-            label=name,
+            label=literal(name),
             inside=_reached(source, along, x),
         )
         for name, source in sources.items()

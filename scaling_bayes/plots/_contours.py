@@ -12,7 +12,7 @@ from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._draws import mean_loss, point_dataset
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
 from scaling_bayes._mixture import mix
-from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_size_axis
+from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, literal, set_size_axis
 from scaling_bayes.plots._bands import Drawable, interval_words
 from scaling_bayes.plots._colours import LogColours
 from scaling_bayes.plots._points import GRID, Limits, check_trades, grid
@@ -131,7 +131,7 @@ def _draw_frontier(ax: Axes, frontier: Allocation) -> None:
     tokens = flops / (source.flops_per_param_token * n_params)
     own = own_runs(source)
     inside = within_reach(flops, None if own is None else own.frame["flops"].to_numpy())
-    label = f"{source.label}: compute-optimal N*, D*"
+    label = f"{literal(source.label)}: compute-optimal N*, D*"
     ax.plot(
         np.where(inside, n_params, np.nan), tokens, color=FRONTIER_COLOUR, label=label, zorder=2
     )

@@ -10,7 +10,7 @@ import numpy as np
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new
+from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new, literal
 from scaling_bayes.plots._bands import Drawable, band_words, chosen_bands, forecast_by
 from scaling_bayes.plots._runs import HELD_OUT, check_sources, draw_runs
 from scaling_bayes.runs import Runs
@@ -83,7 +83,7 @@ def plot_held_out(
     for i, ((name, source), offset) in enumerate(zip(sources.items(), offsets, strict=True)):
         found = forecast_by(source, frame, seed=seed)
         lower, upper = found.interval(of=of, prob=prob, kind=kind).values
-        label = f"{name}: {band_words(of, prob, kind)}"
+        label = f"{literal(name)}: {band_words(of, prob, kind)}"
         ax.hlines(rows + offset, lower, upper, color=f"C{i}", lw=height, alpha=0.6, label=label)
         median = quantile(found.draws(of), 0.5).values
         ax.plot(median, rows + offset, "|", color="black", ms=7)

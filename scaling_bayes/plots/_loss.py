@@ -12,7 +12,14 @@ from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._mixture import law_names
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_loss_axis, set_size_axis
+from scaling_bayes.plots._axes import (
+    WIDE,
+    axes_or_new,
+    legend_place,
+    literal,
+    set_loss_axis,
+    set_size_axis,
+)
 from scaling_bayes.plots._bands import (
     Bands,
     Curve,
@@ -164,7 +171,7 @@ def _curve_at_level(
         source,
         curve_points(source, along, x, level),
         bands,
-        label=f"{source.label} at {level_words(other, level)}",
+        label=f"{literal(source.label)} at {level_words(other, level)}",
         inside=within_reach(x, reached),
     )
 

@@ -11,6 +11,7 @@ from scaling_bayes._allocation import allocate
 from scaling_bayes._draws import discrepancy_of, sizes
 from scaling_bayes._mixture import Source, law_names, weighted_laws
 from scaling_bayes.errors import InputError
+from scaling_bayes.plots._axes import literal
 from scaling_bayes.units import SIZES, Kind, parse_quantity
 
 GRID = 60
@@ -241,8 +242,8 @@ def level_words(size: Kind, level: float) -> str:
 def curve_words(source: Source, along: Kind) -> str:
     """Return the name of the one curve of a source for a legend."""
     if follows_optimum(source, along):
-        return f"{source.label}, compute-optimal"
-    return source.label
+        return literal(f"{source.label}, compute-optimal")
+    return literal(source.label)
 
 
 def _check_no_discrepancy(source: Source, along: Kind) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from scaling_bayes._decision import Decision
 from scaling_bayes._decision._decide import DEFAULT_EPSILON
 from scaling_bayes._intervals import DEFAULT_PROB
-from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_size_axis
+from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, literal, set_size_axis
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def plot_regret(
     set_size_axis(ax, "x", "n_params")
     ax.set(xlim=(low, high), ylim=(_BELOW_ZERO * top, top), ylabel=REGRET_LABEL)
     budget = format_quantity(decision.budget, kind="flops")
-    ax.legend(**place, title=f"{decision.problem.source.label}, {budget}")
+    ax.legend(**place, title=f"{literal(decision.problem.source.label)}, {budget}")
     return ax
 
 
@@ -149,7 +149,7 @@ def _mark_others(ax: Axes, others: Any) -> None:
             markerfacecolor="none",
             transform=ax.get_xaxis_transform(),
             zorder=4,
-            label=str(name).replace("_", " "),
+            label=literal(str(name).replace("_", " ")),
             linestyle="none",
             clip_on=False,
         )

@@ -10,7 +10,14 @@ from scaling_bayes._decision import Spending
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS, interval, is_point, quantile
 from scaling_bayes._mixture import mix
-from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_loss_axis, set_size_axis
+from scaling_bayes.plots._axes import (
+    WIDE,
+    axes_or_new,
+    legend_place,
+    literal,
+    set_loss_axis,
+    set_size_axis,
+)
 from scaling_bayes.plots._bands import OPACITY, band_words, interval_words
 from scaling_bayes.units import format_money
 
@@ -64,7 +71,7 @@ def plot_spending(spending: Spending, *, ax: Axes | None = None) -> Axes:
     _draw_stop(ax, spending)
     _set_price_axis(ax, spending)
     set_loss_axis(ax)
-    ax.legend(**place, title=spending.problem.source.label)
+    ax.legend(**place, title=literal(spending.problem.source.label))
     return ax
 
 

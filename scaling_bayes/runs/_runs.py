@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
 from scaling_bayes.runs._select import last_rows, picked
@@ -169,6 +170,7 @@ class Runs:
                 raise InputError(self._with_missing(name, missing))
         return self.where(last_rows(self.frame, columns))
 
+    @printed
     def __repr__(self) -> str:
         """Return how many runs there are, and their ranges in people's units."""
         head = f"Runs from {self.source}: {len(self)} run{'' if len(self) == 1 else 's'}"
