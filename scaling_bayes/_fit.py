@@ -22,7 +22,9 @@ from scaling_bayes._model import build_model
 from scaling_bayes._printable import printed
 from scaling_bayes._reach import ComputeToReach, compute_to_reach
 from scaling_bayes._sampling import RETRIED_KEY
+from scaling_bayes._seeds import generator
 from scaling_bayes._summary import Summary, summarise
+from scaling_bayes._user_path import path_of
 from scaling_bayes.discrepancy import (
     DATA_DIMS,
     ROWS,
@@ -220,7 +222,8 @@ class Fit:
         """
         import pymc as pm
 
-        sampled = pm.sample_prior_predictive(draws=draws, model=self.model, random_seed=seed)
+        rng = generator(seed)
+        sampled = pm.sample_prior_predictive(draws=draws, model=self.model, random_seed=rng)
         return _with_groups(self.data_tree, sampled, ("prior", "prior_predictive"))
 
     def posterior_predictive(self, *, seed: int | None = None) -> xr.DataTree:
@@ -234,7 +237,7 @@ class Fit:
         import pymc as pm
 
         sampled = pm.sample_posterior_predictive(
-            self.data_tree, model=self.model, random_seed=seed, progressbar=False
+            self.data_tree, model=self.model, random_seed=generator(seed), progressbar=False
         )
         return _with_groups(self.data_tree, sampled, ("posterior_predictive",))
 
@@ -250,8 +253,13 @@ class Fit:
         -------
         Path
             The file.
+
+        Raises
+        ------
+        InputError
+            If it is no path, or no file can be written there.
         """
-        target = Path(path)
+        target = path_of(path)
         _storage.write(
             self.data_tree,
             target,
@@ -302,7 +310,7 @@ def load(
         If the file is not a fit, is in another format, or holds another law.
     """
     return Fit(
-        *_storage.read(Path(path), law=law, noise_model=noise, discrepancy_model=discrepancy)
+        *_storage.read(path_of(path), law=law, noise_model=noise, discrepancy_model=discrepancy)
     )
 
 

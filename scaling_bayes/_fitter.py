@@ -23,6 +23,7 @@ from scaling_bayes._sampling import (
     prepare,
     sample_checked,
 )
+from scaling_bayes._seeds import generator
 from scaling_bayes.discrepancy import Discrepancy, suited_to
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Coupled, Law
@@ -143,7 +144,7 @@ class Fitter:
                 data,
                 names,
                 settings=self.settings,
-                rng=np.random.default_rng(seed),
+                rng=generator(seed),
                 watch=watch,
                 on_failure=self.on_failure,
             )

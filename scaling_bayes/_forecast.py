@@ -17,6 +17,7 @@ from scaling_bayes._draws import (
 )
 from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast, Of
 from scaling_bayes._forecast_parts import ForecastInParts
+from scaling_bayes._seeds import generator
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES
@@ -101,7 +102,7 @@ def forecast(
         If the points do not hold what the law needs.
     """
     where = points_of(source, points, n_params=n_params, tokens=tokens, flops=flops)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     n_points = where.sizes["point"]
     check_covariates(source, where)
     if n_points <= POINTS_AT_ONCE:

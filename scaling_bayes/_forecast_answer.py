@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
+
 from scaling_bayes._blocks import Lazily, block, n_blocks
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
@@ -142,7 +144,13 @@ class Forecast:
             Loss in nats per token.
         of : {"new_run", "mean_curve"}
             Whose loss.
+
+        Raises
+        ------
+        InputError
+            If the target is not a positive number.
         """
+        check_target(target)
         below: xr.DataArray = (self.draws(of) < target).mean(SAMPLE_DIMS)
         return below.rename("probability_below").assign_attrs(units="1", target=target)
 
@@ -176,3 +184,15 @@ class Forecast:
             f"Forecast by {self.label}: loss in nats per token, {shown_in_words(draws)}\n"
             + frame.to_string(index=False, float_format="{:.4f}".format)
         )
+
+
+def check_target(loss: float) -> None:
+    """Refuse a target that no loss can be.
+
+    Raises
+    ------
+    InputError
+        If it is not a positive number.
+    """
+    if not (isinstance(loss, int | float | np.number) and np.isfinite(loss) and loss > 0):
+        raise InputError(f"the target loss is {loss!r}; give a positive number of nats per token.")

@@ -15,6 +15,7 @@ from scaling_bayes._fitter import Fitter
 from scaling_bayes._jobs import in_processes
 from scaling_bayes._kept import describe, digest_of, file_in, folder_at, sentence_on, writing
 from scaling_bayes._progress import watched
+from scaling_bayes._seeds import check_seed
 from scaling_bayes._version import __version__
 from scaling_bayes.errors import FileFormatError, GroupsError, InputError, ScalingBayesError
 from scaling_bayes.laws import Law
@@ -79,8 +80,7 @@ def fit_groups(
     """
     if not isinstance(runs, Runs):
         raise InputError(f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns.")
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed is {seed!r}; it must be a whole number, at least 0.")
+    check_seed(seed)
     fitter = law if isinstance(law, Fitter) else Fitter(law)
     groups = _groups(runs, by)
     files = {} if directory is None else _files(directory, groups, fitter, int(seed))

@@ -13,6 +13,7 @@ from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast
 from scaling_bayes._forecaster import Forecasting
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._scores import crps, interval_score, log_draws, log_score, quantile_of
+from scaling_bayes._seeds import generator
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 
@@ -78,7 +79,7 @@ def score(
     if not 0 < prob < 1:
         raise InputError(f"prob is {prob!r}; an interval needs a probability between 0 and 1.")
     # One seed for all: the scores of a source do not depend on which others there are.
-    common = int(np.random.default_rng(seed).integers(2**31))
+    common = int(generator(seed).integers(2**31))
     rows = {name: _scores(source, held_out, prob, common) for name, source in sources.items()}
     return pd.DataFrame(rows).T.rename_axis("source")
 

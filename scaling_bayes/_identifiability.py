@@ -42,14 +42,22 @@ def check_identifiable(runs: Runs, law: Law) -> None:
     Warns
     -----
     IdentifiabilityWarning
-        If a size varies little, or takes only two values and the law has an irreducible loss,
-        or two sizes vary together.
+        If there are only as many runs as parameters, a size varies little, or takes only two
+        values and the law has an irreducible loss, or two sizes vary together.
     """
     if len(runs) < len(law.parameters):
         raise IdentifiabilityError(
             f"{runs.source} holds {len(runs)} runs, and {law.name} has {len(law.parameters)} "
             f"parameters ({', '.join(law.parameter_names)}). Add runs, or take a law with fewer "
             "parameters."
+        )
+    if len(runs) == len(law.parameters):
+        warnings.warn(
+            f"{runs.source} holds as many runs as {law.name} has parameters, {len(runs)}: the law "
+            "can pass through all of them, so that noise, and with it every interval, rests on "
+            "its prior. Add runs.",
+            IdentifiabilityWarning,
+            stacklevel=3,
         )
     columns = runs.covariates(law.covariates)
     n_distinct = _n_distinct(*columns.values())

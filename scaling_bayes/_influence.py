@@ -11,6 +11,7 @@ import pandas as pd
 from scaling_bayes._at_runs import Fitted, log_likelihoods
 from scaling_bayes._draws import LawDraws, discrepancy_of
 from scaling_bayes._model import OBSERVED
+from scaling_bayes._seeds import generator
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
 
@@ -175,7 +176,7 @@ def _draws_of(source: LawDraws) -> dict[str, xr.DataArray]:
 
 
 def _prior_draws(priors: Mapping[str, Prior], seed: int | None) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     return {name: prior.draw(_PRIOR_DRAWS, rng) for name, prior in priors.items()}
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from scaling_bayes._atomic import replacing
 from scaling_bayes._fitter import Fitter
+from scaling_bayes._user_path import path_of
 from scaling_bayes.errors import InputError
 from scaling_bayes.parameters import Declared
 from scaling_bayes.runs import Runs
@@ -27,7 +28,7 @@ def folder_at(directory: str | Path) -> Path:
     InputError
         If it cannot be made.
     """
-    folder = Path(directory)
+    folder = path_of(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

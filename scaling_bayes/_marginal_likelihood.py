@@ -16,6 +16,7 @@ import pandas as pd
 
 from scaling_bayes._fit import Fit
 from scaling_bayes._printable import printed
+from scaling_bayes._seeds import generator
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.priors import Prior
@@ -158,7 +159,7 @@ def marginal_likelihood(
                 f"the prior {prior.distribution} of {name} is improper, so the runs have no "
                 "marginal likelihood. Give it a proper prior, such as LogNormal."
             )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     smc, particles = _sampled(fit.model, int(draws), int(chains), rng)
     proposals, log_proposal = _proposed(particles, rng)
     log_weights = _log_joint(fit.model, proposals) - log_proposal

@@ -13,6 +13,7 @@ import pandas as pd
 from scaling_bayes._at_runs import Fitted, ShiftAtRuns, log_curve, shift_at_runs
 from scaling_bayes._draws import LawDraws, law_loss
 from scaling_bayes._forecast import WEIGHT, points_of
+from scaling_bayes._seeds import generator
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
 from scaling_bayes.runs import Runs
@@ -160,7 +161,7 @@ def scatter_of(
     points = points_of(drawn, runs)
     curve = log_curve(drawn, points, drawn.shift, slice(None))
     replicates = drawn.noise.sample(
-        curve, drawn.noise_draws, np.random.default_rng(seed), weight=points.get(WEIGHT, 1.0)
+        curve, drawn.noise_draws, generator(seed), weight=points.get(WEIGHT, 1.0)
     )
     mean = curve.to_numpy().reshape(-1, len(runs))
     replicated = np.clip(replicates.to_numpy().reshape(mean.shape) - mean, -_BEYOND, _BEYOND)

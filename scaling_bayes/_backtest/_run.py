@@ -17,6 +17,8 @@ from scaling_bayes._forecaster import Forecaster
 from scaling_bayes._jobs import in_processes
 from scaling_bayes._kept import sentence_on
 from scaling_bayes._progress import watched
+from scaling_bayes._seeds import check_seed
+from scaling_bayes._user_path import path_of
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.runs import Runs
@@ -110,7 +112,9 @@ def backtest(
     """
     if not isinstance(runs, Runs):
         raise InputError(f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns.")
-    _check_counts(min_runs=min_runs, seed=seed)
+    check_seed(seed)
+    if not isinstance(min_runs, int | np.integer) or min_runs < 1:
+        raise InputError(f"min_runs is {min_runs!r}; it must be a whole number, at least 1.")
     chosen = choose_cuts(runs, along, cuts, min_runs=min_runs)
     largest = float(runs.frame["flops"].max())
     plan = Plan(
@@ -129,7 +133,7 @@ def backtest(
         for name, forecaster in forecasters.items()
         for cut in _cuts_of(forecaster, chosen)
     ]
-    store = None if directory is None else Store(Path(directory), runs, forecasters, plan)
+    store = None if directory is None else Store(path_of(directory), runs, forecasters, plan)
     with watched("Backtest", shown=progressbar) as watch:
         outcomes = _stored(refits, store)
         todo = [refit for refit in refits if refit not in outcomes]
@@ -148,12 +152,6 @@ def backtest(
                 watch.count(len(outcomes), len(refits), "refits")
     in_order = {refit: outcomes[refit] for refit in refits}
     return assemble(in_order, runs, plan, cuts=chosen, covariates=covariates)
-
-
-def _check_counts(*, min_runs: int, seed: int) -> None:
-    for name, value, least in (("min_runs", min_runs, 1), ("seed", seed, 0)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise InputError(f"{name} is {value!r}; it must be a whole number, at least {least}.")
 
 
 def _checked_probs(probs: Iterable[float]) -> tuple[float, ...]:

@@ -24,6 +24,7 @@ from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS
 from scaling_bayes._mixture import Mixture, Source, law_names, mix, weighted_laws
 from scaling_bayes._optimum import check_trades
+from scaling_bayes._seeds import check_seed
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import format_quantity
 
@@ -167,6 +168,7 @@ class Problem:
                 f"n_candidates is {self.n_candidates!r}; give a whole number of at least "
                 f"{_LEAST_CANDIDATES}."
             )
+        check_seed(self.seed)
         if not isinstance(self.limits, Limits):
             raise InputError(
                 f"limits is {self.limits!r}; give sb.Limits(...), such as "

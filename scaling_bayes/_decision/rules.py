@@ -12,6 +12,7 @@ import numpy as np
 
 from scaling_bayes._decision._limits import Limits
 from scaling_bayes._decision._losses import over_blocks
+from scaling_bayes._forecast_answer import check_target
 from scaling_bayes._intervals import DEFAULT_PROB, interval, is_point, quantile
 from scaling_bayes._mixture import Source, mix, weighted_laws
 from scaling_bayes.errors import InputError
@@ -140,7 +141,7 @@ class MeetTarget(Rule):
     loss: float
 
     def __post_init__(self) -> None:
-        _check_target(self.loss)
+        check_target(self.loss)
 
     @property
     def words(self) -> str:  # type: ignore[override]
@@ -258,7 +259,7 @@ class Cheapest(Rule):
 
     def __post_init__(self) -> None:
         _check_prob(self.prob)
-        _check_target(self.loss)
+        check_target(self.loss)
 
     @property
     def words(self) -> str:  # type: ignore[override]
@@ -346,8 +347,3 @@ def _floor_in_words(source: Source) -> str:
 def _check_prob(prob: float) -> None:
     if not 0 < prob < 1:
         raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
-
-
-def _check_target(loss: float) -> None:
-    if not (isinstance(loss, int | float | np.number) and np.isfinite(loss) and loss > 0):
-        raise InputError(f"the target loss is {loss!r}; give a positive number of nats per token.")

@@ -16,6 +16,7 @@ from scaling_bayes._mixture import Mixture
 from scaling_bayes._next_run._candidates import WEIGHT, points_of_candidates
 from scaling_bayes._next_run._run_noise import RunNoise, run_noise
 from scaling_bayes._next_run._weights import most_trusted_k, normalised, pareto_k
+from scaling_bayes._seeds import check_seed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES
 
@@ -196,8 +197,7 @@ def simulated(
     check_expected_loss(decision)
     if not isinstance(n_outcomes, int | np.integer) or n_outcomes < 2:
         raise InputError(f"n_outcomes is {n_outcomes!r}; give a whole number, at least 2.")
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed is {seed!r}; give a whole number, at least 0.")
+    check_seed(seed)
     noise = run_noise(decision.problem.source)
     options = _thinned(decision)
     cheaper = decision.problem.points(options["n_params"].to_numpy(), _LESS * decision.budget)

@@ -24,6 +24,7 @@ from scaling_bayes._sampling import (
     prepare,
     sample_checked,
 )
+from scaling_bayes._seeds import generator
 from scaling_bayes.errors import IdentifiabilityError, InputError
 from scaling_bayes.laws import Law, PowerSum
 from scaling_bayes.noise import Noise, StudentT
@@ -129,7 +130,7 @@ class RecipeFitter:
                 data,
                 gated(law, noise, spreads, pairs),
                 settings=self.settings,
-                rng=np.random.default_rng(seed),
+                rng=generator(seed),
                 watch=watch,
                 on_failure=self.on_failure,
             )

@@ -13,6 +13,7 @@ from scaling_bayes._forecast import forecast
 from scaling_bayes._forecast_answer import Forecast
 from scaling_bayes._identifiability import check_identifiable
 from scaling_bayes._printable import printed
+from scaling_bayes._seeds import generator
 from scaling_bayes.baselines._options import check_count, check_positive
 from scaling_bayes.baselines._points import log_runs
 from scaling_bayes.baselines._power_terms import HuberLoss, Minimum, minimised
@@ -157,7 +158,7 @@ class HuberBootstrap:
             # They say what rests on the priors; there are none here.
             warnings.simplefilter("ignore", IdentifiabilityWarning)
             check_identifiable(runs, self.law)
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         rows = log_runs(runs, tuple(term.covariate for term in self.law.terms))
         huber = HuberLoss(rows, irreducible=self.law.irreducible, delta=self.delta)
         once = np.ones(len(runs))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_bayes._forecast_answer import Forecast
+from scaling_bayes._seeds import generator
 from scaling_bayes.baselines._linear import Line, fitted_line
 from scaling_bayes.baselines._options import check_count
 from scaling_bayes.baselines._points import (
@@ -118,7 +119,7 @@ class LogLinearLeastSquares:
                 f"{' and '.join(names)} and the noise: there are too few, or the sizes vary "
                 "together. Add runs, at other tokens per parameter."
             )
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         df = line.degrees_of_freedom
         sigma = line.scatter * np.sqrt(df / rng.chisquare(df, self.n_draws))
         scatter = rng.standard_normal((self.n_draws, len(line.coefficients))) @ line.root.T

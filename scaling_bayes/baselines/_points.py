@@ -10,6 +10,7 @@ import numpy as np
 from scaling_bayes._draws import point_dataset
 from scaling_bayes._forecast import WEIGHT
 from scaling_bayes._forecast_answer import Forecast
+from scaling_bayes._seeds import generator
 from scaling_bayes.errors import IdentifiabilityError
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES, Kind
@@ -129,7 +130,7 @@ def forecast_from_curves(
     """
     import xarray as xr
 
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     logs = xr.DataArray(log_loss[None], dims=("chain", "draw", "point"), name="loss")
     # Far out, a steep slope can lie beyond the largest float; infinity is its value.
     with np.errstate(over="ignore"):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from scaling_bayes._atomic import replacing
+from scaling_bayes._user_path import writable
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli import _options as options
 from scaling_bayes.cli._answer import Answer, csv_of, note, records, show, table_of
-from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import DEFAULT_SHAPE, Shape
 from scaling_bayes.cli._reading import announce, names_of, read_table
 from scaling_bayes.cli._sources import law_named, noise_named
@@ -85,7 +85,7 @@ def backtest(
     laws = [law_named(text) for text in dict.fromkeys(law)]
     chosen_noise = noise_named(noise_model)
     names = names_of(column)
-    target = None if output is None else writable(output)
+    target = None if output is None else writable(output, "--output")
 
     import scaling_bayes as sb
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from scaling_bayes._intervals import DEFAULT_PROB
+from scaling_bayes._user_path import path_of
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._allocate import allocate
 from scaling_bayes.cli._answer import note, print_for_people, show, table_of
@@ -41,7 +41,7 @@ def demo(
     output_dir: Annotated[str, Parameter(help="Folder for pictures and fits.")] = "demo",
 ) -> None:
     """Fit a bundled sweep, forecast larger runs, allocate, and compare with the truth."""
-    folder = Path(output_dir).expanduser()
+    folder = path_of(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
 
     import scaling_bayes as sb

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from scaling_bayes._user_path import writable
 from scaling_bayes.cli import _options as options
 from scaling_bayes.cli._answer import note, show
-from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import DEFAULT_VIEW, View
 from scaling_bayes.cli._reading import announce, names_of, read_table
 from scaling_bayes.cli._sources import law_named, noise_named
@@ -50,7 +50,7 @@ def fit(
     """Fit a law to training runs, check the draws, and show the posterior."""
     chosen_law, chosen_noise = law_named(law), noise_named(noise_model)
     names = names_of(column)
-    target = None if output is None else writable(output)
+    target = None if output is None else writable(output, "--output")
 
     import scaling_bayes as sb
 

@@ -91,6 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # pictures go to files; no command opens a window
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if sys.stdout is None:  # as in `scaling-bayes summary fit.nc >&-`
+        note("error: standard output is closed. Let it go somewhere, such as to /dev/null.")
+        return UNUSABLE
     try:
         with ending_at_once(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -116,13 +119,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error.__context__, BrokenPipeError):
             return OK
         raise
+    except KeyboardInterrupt:
+        # Ctrl-C ends the process before it gets here, so this one was raised by a law's own code.
+        note("error: the law's own code raised KeyboardInterrupt. Take that out of its file.")
+        return UNUSABLE
     except (ScalingBayesError, OSError) as error:
         return _unusable(error, words)
     return OK
 
 
 def _unusable(error: Exception, words: Sequence[str]) -> int:
-    command = [word for word in words[:1] if word in app]
+    command = [word for word in words[:1] if word in app and not word.startswith("-")]
     remedy = " ".join(["scaling-bayes", *command, "--help"])
     note(f"error: {in_options(str(error))}\nTry: {remedy}")
     return UNUSABLE

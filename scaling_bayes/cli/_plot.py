@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from scaling_bayes._atomic import replacing
+from scaling_bayes._user_path import writable
 from scaling_bayes.cli._answer import note
-from scaling_bayes.cli._files import writable
 from scaling_bayes.cli._options import FitFile, OwnLaw
 from scaling_bayes.cli._sources import fit_at
 from scaling_bayes.errors import InputError
@@ -91,7 +91,7 @@ def picture_at(path: str) -> Path:
     InputError
         If it cannot, or its name does not end as that of a picture.
     """
-    target = writable(path)
+    target = writable(path, "--output")
     if target.suffix.lower() not in _SUFFIXES:
         raise InputError(f"--output {target}: the name must end in {', '.join(_SUFFIXES)}.")
     return target

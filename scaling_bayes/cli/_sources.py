@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scaling_bayes import laws, noise
 from scaling_bayes._draws import discrepancy_of
+from scaling_bayes._user_path import path_of
 from scaling_bayes.errors import FileFormatError, InputError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def law_named(text: str) -> laws.Law:
             f"--law {text!r} is not a law. Take one of {', '.join(laws.REGISTRY)}, or one of your "
             "own as path/to/my_laws.py:MyLaw."
         )
-    return _own_law(Path(path), name)
+    return _own_law(path_of(path), name)
 
 
 def noise_named(text: str) -> noise.Noise:
@@ -85,7 +86,7 @@ def source_named(text: str, law: str | None) -> LawDraws:
     name = text.removeprefix(_PREFIX)
     if name in published:
         return published[name]
-    if text.startswith(_PREFIX) or not Path(text).exists():
+    if text.startswith(_PREFIX) or not path_of(text).exists():
         raise InputError(
             f"{text} is neither a file nor a published law. The published ones are "
             f"{', '.join(_PREFIX + known for known in published)}."
@@ -138,12 +139,13 @@ def _own_law(path: Path, name: str) -> laws.Law:
         raise InputError(f"--law {path}:{name}: there is no Python file {path}.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    # The file is the user's, so anything may be raised.
+    # The file is the user's, so anything may be raised: also what would end this process. Ctrl-C
+    # is no exception here; see `ending_at_once`.
     try:
         spec.loader.exec_module(module)
         found = getattr(module, name, None)
         law = found() if inspect.isclass(found) else found
-    except Exception as error:
+    except BaseException as error:
         raise InputError(
             f"--law {path}:{name}: running {path} raised {type(error).__name__}: {error}."
         ) from error

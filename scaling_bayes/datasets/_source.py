@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from scaling_bayes._atomic import replacing
+from scaling_bayes._user_path import path_of
 from scaling_bayes.errors import RunsError
 
 FOLDER_VARIABLE: Final = "SCALING_BAYES_DATA"
@@ -66,7 +67,7 @@ def table_file(source: Source) -> Path:
     """
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
-        path = Path(folder).expanduser() / f"{source.name}.csv"
+        path = path_of(folder) / f"{source.name}.csv"
         _check_file(path, source)
         return path
     path = _cache() / f"{source.name}.csv"

@@ -42,7 +42,8 @@ def read_runs(
         - ``seed``: any label of a repetition;
         - ``n_params_non_embedding``: parameters without embeddings;
         - ``weight``: the number of equal runs a row is the mean of, so that the noise of the
-          row is smaller by the square root.
+          row is smaller by the square root; a whole number, at most 1000, since beyond that
+          the noise of a mean is less than what rounding a loss to three decimals leaves.
 
         Sizes may have units: ``"7B"``, ``"1.4T"``, ``"3.2 PF-days"``. All other columns are
         carried along.

@@ -54,6 +54,13 @@ _IN_BILLIONS: Final = (
 )
 _SIZE_UNITS: Final = "Check n_params and tokens: is one of them in thousands, millions or billions"
 
+_RUNS_OF_ROW: Final = (
+    "A weight is the number of equal runs that a row is the mean of: 1 for a single run, 3 for the "
+    "mean of three seeds"
+)
+MOST_RUNS_OF_ROW: Final = 1000.0
+"""Of a thousand runs with noise of 0.3% the mean has 0.01%, as much as rounding a loss to 2.345."""
+
 # Byte-level models of 5,000 parameters on 1e6 bytes are real; so are diverged runs at 12 nats.
 _RULES_OF_CELLS: Final[dict[str, list[Rule]]] = {
     "n_params": _number_rules(
@@ -101,7 +108,18 @@ _RULES_OF_CELLS: Final[dict[str, list[Rule]]] = {
             "If it is a perplexity, take its natural log; if the run diverged, leave it out",
         ),
     ),
-    "weight": _number_rules(None, None, None, None),
+    "weight": [
+        *_number_rules(
+            1.0,
+            Fault("is less than one run", _RUNS_OF_ROW),
+            MOST_RUNS_OF_ROW,
+            Fault("is more runs than anyone averages", _RUNS_OF_ROW),
+        ),
+        Rule(
+            lambda x: (x == x.round()) | (x < 1) | (x > MOST_RUNS_OF_ROW),
+            Fault("is not a whole number", _RUNS_OF_ROW),
+        ),
+    ],
 }
 
 _MISSING: Final = {

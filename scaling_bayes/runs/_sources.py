@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from scaling_bayes.errors import Problem
+from scaling_bayes._user_path import path_of
+from scaling_bayes.errors import InputError, Problem, RunsError
 from scaling_bayes.runs._csv import csv_cells
 from scaling_bayes.runs._names import did_you_mean
 from scaling_bayes.runs._problems import error_of, whole_table
@@ -38,7 +39,7 @@ def table_of(source: object) -> Table:
         If it cannot be read, is no table or has a column twice.
     """
     if isinstance(source, str | Path):
-        table = _file(Path(source).expanduser())
+        table = _file(_path(source))
     elif isinstance(source, pd.DataFrame):
         table = Table(source, "DataFrame")
     else:
@@ -85,6 +86,13 @@ def _other_frame(source: object) -> Table:
             kind, "is not a table", "Give the path of a CSV or Parquet file, or a data frame"
         )
     return Table(frame, f"{type(source).__module__.partition('.')[0]} {kind}")
+
+
+def _path(source: str | Path) -> Path:
+    try:
+        return path_of(source)
+    except InputError as error:
+        raise RunsError(str(error)) from None
 
 
 def _file(path: Path) -> Table:
