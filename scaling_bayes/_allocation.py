@@ -12,6 +12,8 @@ from scaling_bayes._draws import LawDraws, mean_loss, sizes
 from scaling_bayes._forecast import points_of
 from scaling_bayes._mixture import Source, mix, weighted_laws
 from scaling_bayes._optimum import check_trades
+from scaling_bayes._plausible import warn_of_first
+from scaling_bayes.units import SIZES, format_quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +50,11 @@ def allocate(source: Source, *, flops: object) -> Allocation:
         If the law has no optimum inside.
     """
     budgets = sizes("flops", flops)
+    ends = [
+        (f"the budget {format_quantity(budget, kind='flops')}", SIZES[2], budget)
+        for budget in (budgets.min(), budgets.max())
+    ]
+    warn_of_first(ends, "Check its unit.")
     if len(budgets) <= BUDGETS_AT_ONCE:
         return _at_once(source, budgets)
     for one, _ in weighted_laws(source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ from scaling_bayes._draws import (
 )
 from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast, Of
 from scaling_bayes._forecast_parts import ForecastInParts
+from scaling_bayes._plausible import Size, warn_of_first
 from scaling_bayes._seeds import generator
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
-from scaling_bayes.units import SIZES
+from scaling_bayes.units import SIZES, format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +104,8 @@ def forecast(
         If the points do not hold what the law needs.
     """
     where = points_of(source, points, n_params=n_params, tokens=tokens, flops=flops)
+    if points is None:
+        warn_of_first(_sizes_given(where), "Check the units of the sizes.")
     rng = generator(seed)
     n_points = where.sizes["point"]
     check_covariates(source, where)
@@ -110,6 +114,18 @@ def forecast(
     known: tuple[Of, ...] = ("mean_curve",) if source.noise is None else ("mean_curve", "new_run")
     seeds = rng.integers(2**63, size=n_blocks(n_points, POINTS_AT_ONCE))
     return ForecastInParts(source.label, where, known, _Parts(source, where, seeds))
+
+
+def _sizes_given(points: xr.Dataset) -> Iterator[tuple[str, Size, float]]:
+    """Give the smallest and the largest of each size of points, and of tokens per parameter."""
+    for name in SIZES:
+        if name in points:
+            for end in (float(points[name].min()), float(points[name].max())):
+                yield f"{name} {format_quantity(end, kind=name)}", name, end
+    if {"n_params", "tokens"} <= set(points):
+        ratio = points["tokens"] / points["n_params"]
+        for end in (float(ratio.min()), float(ratio.max())):
+            yield f"{end:.3g} tokens per parameter", "tokens_per_param", end
 
 
 @dataclass(frozen=True, eq=False)

@@ -114,6 +114,10 @@ class RunsWarning(ScalingBayesWarning):
     """A table of training runs can be used, but something in it is probably not meant."""
 
 
+class PlausibilityWarning(ScalingBayesWarning):
+    """A limit, a budget or a size is far from those of any training run."""
+
+
 class IdentifiabilityWarning(ScalingBayesWarning):
     """The runs tell some parameter apart from others only weakly."""
 

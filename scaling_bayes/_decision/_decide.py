@@ -10,6 +10,7 @@ import pandas as pd
 
 from scaling_bayes._decision import rules
 from scaling_bayes._decision._choice import Choice
+from scaling_bayes._decision._doubts import warn_of_doubtful
 from scaling_bayes._decision._hardware import Hardware, budget_in_flops
 from scaling_bayes._decision._limits import Limits
 from scaling_bayes._decision._losses import Repeated
@@ -313,6 +314,11 @@ def decide(
     NoOptimumError
         If the law does not trade N against D, or has no best size.
 
+    Warns
+    -----
+    PlausibilityWarning
+        If a limit, the budget or the choice is far from those of any training run.
+
     Examples
     --------
     >>> import scaling_bayes as sb
@@ -333,7 +339,9 @@ def decide(
         seed=seed,
     )
     given = budget_in_flops(flops=flops, gpu_hours=gpu_hours, money=money, hardware=hardware)
-    return decision_on(problem, resolved(rule), given)
+    decision = decision_on(problem, resolved(rule), given)
+    warn_of_doubtful(problem, [decision.choice])
+    return decision
 
 
 def served(tokens: object) -> float:

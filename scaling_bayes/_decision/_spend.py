@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_bayes._decision._decide import served
+from scaling_bayes._decision._doubts import warn_of_doubtful
 from scaling_bayes._decision._hardware import Hardware, budget_in_flops
 from scaling_bayes._decision._limits import Limits
 from scaling_bayes._decision._losses import Repeated
@@ -105,6 +106,7 @@ def spending(
     value = None if value_per_nat is None else _value(value_per_nat, hardware)
     budgets = _budgets({"flops": flops, "gpu_hours": gpu_hours, "money": money}, hardware)
     choices = choices_for(problem, budgets)
+    warn_of_doubtful(problem, choices)
     mean_curve = losses_of(problem, choices)
     return Spending(
         problem=problem,

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from scaling_bayes._plausible import PLAUSIBLE, Size
 from scaling_bayes.runs._cells import Fault
 
 _TWO_SIZES: Final = "Fill it in: every run needs two of n_params, tokens and flops"
@@ -48,6 +49,16 @@ def _number_rules(
     return rules
 
 
+def _size_rules(size: Size, if_small: str, if_large: str) -> list[Rule]:
+    plausible = PLAUSIBLE[size]
+    return _number_rules(
+        plausible.least,
+        Fault(plausible.too_small, if_small),
+        plausible.most,
+        Fault(plausible.too_large, if_large),
+    )
+
+
 _TOO_LARGE: Final = "Check its unit: the cell is read as a plain count"
 _IN_BILLIONS: Final = (
     "If the column is in millions or billions, write '7B', or multiply by 1e6 or 1e9"
@@ -61,43 +72,24 @@ _RUNS_OF_ROW: Final = (
 MOST_RUNS_OF_ROW: Final = 1000.0
 """Of a thousand runs with noise of 0.3% the mean has 0.01%, as much as rounding a loss to 2.345."""
 
-# Byte-level models of 5,000 parameters on 1e6 bytes are real; so are diverged runs at 12 nats.
+# Diverged runs at 12 nats are real.
 _RULES_OF_CELLS: Final[dict[str, list[Rule]]] = {
-    "n_params": _number_rules(
-        1e3,
-        Fault(
-            "is too few parameters for a language model",
-            _IN_BILLIONS,
-        ),
-        1e15,
-        Fault("is more parameters than any model has", _TOO_LARGE),
-    ),
+    "n_params": _size_rules("n_params", _IN_BILLIONS, _TOO_LARGE),
     "n_params_non_embedding": _number_rules(
         1e2,
-        Fault(
-            "is too few parameters for a language model",
-            _IN_BILLIONS,
-        ),
-        1e15,
-        Fault("is more parameters than any model has", _TOO_LARGE),
+        Fault(PLAUSIBLE["n_params"].too_small, _IN_BILLIONS),
+        PLAUSIBLE["n_params"].most,
+        Fault(PLAUSIBLE["n_params"].too_large, _TOO_LARGE),
     ),
-    "tokens": _number_rules(
-        1e4,
-        Fault(
-            "is too few training tokens",
-            "If the column is in billions, write '300B', or multiply by 1e9",
-        ),
-        1e17,
-        Fault("is more tokens than any model is trained on", _TOO_LARGE),
+    "tokens": _size_rules(
+        "tokens",
+        "If the column is in billions, write '300B', or multiply by 1e9",
+        _TOO_LARGE,
     ),
-    "flops": _number_rules(
-        1e7,
-        Fault(
-            "is too few FLOPs for a training run",
-            "If the column is in PF-days, write '3.2 PF-days', or multiply by 8.64e19",
-        ),
-        1e32,
-        Fault("is more FLOPs than any training run takes", "Check its unit: give FLOPs in all"),
+    "flops": _size_rules(
+        "flops",
+        "If the column is in PF-days, write '3.2 PF-days', or multiply by 8.64e19",
+        "Check its unit: give FLOPs in all",
     ),
     "loss": _number_rules(
         None,
@@ -131,22 +123,11 @@ _MISSING: Final = {
     "n_params_non_embedding": Fault("is missing", "Fill it in, or delete the column"),
 }
 
+_PER_PARAM: Final = PLAUSIBLE["tokens_per_param"]
 _RULES_OF_ROWS: Final[dict[str, list[Rule]]] = {
     "tokens_per_param": [
-        Rule(
-            lambda x: x >= 1e-4,
-            Fault(
-                "is less than one token per 10,000 parameters",
-                _SIZE_UNITS,
-            ),
-        ),
-        Rule(
-            lambda x: x <= 1e7,
-            Fault(
-                "is more than 10 million tokens per parameter",
-                _SIZE_UNITS,
-            ),
-        ),
+        Rule(lambda x: x >= _PER_PARAM.least, Fault(_PER_PARAM.too_small, _SIZE_UNITS)),
+        Rule(lambda x: x <= _PER_PARAM.most, Fault(_PER_PARAM.too_large, _SIZE_UNITS)),
     ],
     "non_embedding_share": [
         Rule(

@@ -29,6 +29,8 @@ def test_repeated_tokens_are_worth_something_but_less_than_new_ones(epochs, last
     assert one <= more <= 1 + lasts
 
 
+# Far out, where nobody trains, the rules have to hold as well.
+@pytest.mark.filterwarnings("ignore::scaling_bayes.errors.PlausibilityWarning")
 @pytest.mark.parametrize("tokens", [1e9, 1e11, 1e13])
 def test_the_warranted_size_is_that_of_the_paper(tokens):
     p = LAW.values
