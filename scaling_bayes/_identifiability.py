@@ -51,14 +51,6 @@ def check_identifiable(runs: Runs, law: Law) -> None:
             f"parameters ({', '.join(law.parameter_names)}). Add runs, or take a law with fewer "
             "parameters."
         )
-    if len(runs) == len(law.parameters):
-        warnings.warn(
-            f"{runs.source} holds as many runs as {law.name} has parameters, {len(runs)}: the law "
-            "can pass through all of them, so that noise, and with it every interval, rests on "
-            "its prior. Add runs.",
-            IdentifiabilityWarning,
-            stacklevel=3,
-        )
     columns = runs.covariates(law.covariates)
     n_distinct = _n_distinct(*columns.values())
     if n_distinct < len(law.parameters):
@@ -104,6 +96,14 @@ def check_identifiable(runs: Runs, law: Law) -> None:
                 IdentifiabilityWarning,
                 stacklevel=3,
             )
+    if len(runs) == len(law.parameters):
+        warnings.warn(
+            f"{runs.source} holds as many runs as {law.name} has parameters, {len(runs)}: the law "
+            "can pass through all of them, so that noise, and with it every interval, rests on "
+            "its prior. Add runs.",
+            IdentifiabilityWarning,
+            stacklevel=3,
+        )
 
 
 def _n_distinct(*columns: np.ndarray) -> int:

@@ -11,13 +11,7 @@ import numpy as np
 
 from scaling_bayes._decision._hardware import Hardware
 from scaling_bayes._decision._limits import Limits
-from scaling_bayes._decision._losses import (
-    Repeated,
-    Shift,
-    mean_losses,
-    shift_along,
-    shift_at,
-)
+from scaling_bayes._decision._losses import Repeated, Shift, mean_losses, shift_along, shift_at
 from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._draws import LawDraws, point_dataset
 from scaling_bayes._forecast_answer import Of

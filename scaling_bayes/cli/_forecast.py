@@ -113,12 +113,12 @@ def _at_points(
 ) -> tuple[Group, pd.DataFrame]:
     """Return the forecasts, for people and as they are."""
     import scaling_bayes as sb
+    from scaling_bayes._forecast import points_of
 
-    forecast = sb.forecast(
-        source, points, **{name: values or None for name, values in given.items()}, seed=seed
-    )
+    asked = {name: values or None for name, values in given.items()}
+    check_sizes(points_of(source, points, **asked).to_dataframe())
+    forecast = sb.forecast(source, points, **asked, seed=seed)
     frame = forecast.to_frame(prob=view.prob, kind=view.interval)
-    check_sizes(frame)
     known = [of for of in _OF if f"{of}_lower" in frame]
     if target is not None:
         frame["target"] = target

@@ -67,7 +67,7 @@ def test_a_ladder_of_forward_passes_reads_as_such():
 @settings(max_examples=60)
 @given(
     st.sampled_from([1.5, 2, 3, 4, 8, 9.5, 12, 18]),
-    st.sampled_from([0.0, 0.01, 0.1, 0.3]),
+    st.sampled_from([0.0, 0.01, 0.1]),
     st.integers(0, 20),
 )
 def test_the_constant_is_said_before_the_spread_and_its_remedy_reads_the_table(
