@@ -190,7 +190,9 @@ sums = st.recursive(
 signs = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
 texts = st.sampled_from(["'a'", "'b'", '"it\'s"', "'&'", "'`'"])
 comparisons = (
-    st.builds("{} {} {}".format, sums, signs, sums)
+    # A column on the left: pandas evaluates what has none by itself, as Python's numbers.
+    st.builds("{} {} {}".format, numbers, signs, sums)
+    | st.builds("({} {} {}) {} {}".format, numbers, st.sampled_from("+-*/%"), sums, signs, sums)
     | st.builds("{} {} {} {} {}".format, constants, signs, numbers, signs, constants)
     | st.builds("group {} {}".format, st.sampled_from(["==", "!="]), texts)
     | st.builds(
