@@ -30,6 +30,7 @@ from ._decision import rules as rules
 from ._decision import spending as spending
 from ._diagnose_run import RunDiagnosis as RunDiagnosis
 from ._diagnose_run import diagnose_run as diagnose_run
+from ._doubt import Doubt as Doubt
 from ._fit import Fit as Fit
 from ._fit import load as load
 from ._fitter import Fitter as Fitter

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from scaling_bayes._doubt import Doubt, doubts_of
 from scaling_bayes._draws import discrepancy_of, mean_loss, point_dataset, sizes
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
@@ -64,6 +65,11 @@ class Allocation:
     def flops(self) -> np.ndarray:
         """The budgets in FLOPs, of shape (budget,)."""
         return self.optimum["flops"].to_numpy()
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What is doubtful about the fit and matters to an allocation; see `Fit.doubts`."""
+        return doubts_of(self.source, "allocation")
 
     def parts(self) -> Sequence[Allocation]:
         """Return the allocation in parts of at most 500 budgets, each made where it is read."""
@@ -285,6 +291,7 @@ class Allocation:
         for row in frame.to_dict("records"):
             yield f"{format_quantity(row['flops'], kind='flops')}:"
             yield from _lines_of(row, curve, with_intervals=not is_point(loss))
+        yield from map(str, self.doubts)
 
 
 def _lines_of(row: Mapping[Hashable, Any], curve: str, *, with_intervals: bool) -> Iterator[str]:

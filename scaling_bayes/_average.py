@@ -102,7 +102,7 @@ class Average(Mixture):
         parts = _MixedParts(self, where, found)
         if next(iter(lengths.values())) <= POINTS_AT_ONCE:
             return parts.mixed(where, found)
-        return ForecastInParts(self.label, where, parts.known, parts)
+        return ForecastInParts(self.label, where, parts.known, parts, self)
 
     def allocate(self, *, flops: object) -> Allocation:
         r"""Return the compute-optimal allocation of budgets; see `scaling_bayes.allocate`.
@@ -154,6 +154,7 @@ class _MixedParts:
                 {name: each.mean_curve.rename("loss") for name, each in members.items()}
             ),
             self.average.mix(new_runs) if len(new_runs) == len(members) else None,
+            self.average,
         )
 
 

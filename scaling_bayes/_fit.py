@@ -15,8 +15,12 @@ from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._check import Check, check
 from scaling_bayes._coordinates import CoordinateName
 from scaling_bayes._diagnostics import Diagnostics, diagnose
+from scaling_bayes._doubt import Doubt
+from scaling_bayes._doubtful_fit import doubts_in, ratio_in_words
+from scaling_bayes._doubtful_runs import doubts_about
 from scaling_bayes._forecast import forecast
 from scaling_bayes._forecast_answer import Forecast
+from scaling_bayes._identifiability import barely_identified
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._model import build_model
 from scaling_bayes._printable import printed
@@ -122,6 +126,19 @@ class Fit:
         return diagnose(self.data_tree, self.parameter_names)
 
     @cached_property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What is doubtful about the fit, found in its runs, its draws and its residuals.
+
+        Summary, forecast, allocation and decision show those that matter to them. They follow
+        from what is saved, so that a fit that was read back has the same.
+        """
+        return (
+            *barely_identified(self.runs, self.law),
+            *doubts_about(self.runs, self.law),
+            *doubts_in(self),
+        )
+
+    @cached_property
     def model(self) -> pm.Model:
         """The PyMC model with every natural parameter as a variable with its prior.
 
@@ -167,6 +184,7 @@ class Fit:
             self.diagnostics,
             n_runs=len(self.runs),
             retried=bool(self.data_tree.attrs.get(RETRIED_KEY, 0)),
+            remarks=(*ratio_in_words(self, prob=prob, kind=kind), *map(str, self.doubts)),
             prob=prob,
             kind=kind,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from scaling_bayes._coordinates import CoordinateName, resolve
+from scaling_bayes._doubtful_runs import warn_of_doubts
 from scaling_bayes._fit import COORDINATES_KEY, Fit
 from scaling_bayes._identifiability import check_identifiable
 from scaling_bayes._kernel.power_sum_density import power_sum_density
@@ -125,6 +126,14 @@ class Fitter:
             If the runs cannot identify the law.
         ConvergenceError
             If the sampler fails its checks twice and `on_failure` is ``"raise"``.
+
+        Warns
+        -----
+        IdentifiabilityWarning
+            Where the runs tell parameters apart only with the help of priors.
+        DoubtWarning
+            Where the table shows that runs are not what the law takes them for; `Fit.doubts`
+            keeps all of it.
         """
         if not isinstance(runs, Runs):
             raise InputError(
@@ -132,6 +141,7 @@ class Fitter:
             )
         check_number(runs)
         check_identifiable(runs, self.law)
+        warn_of_doubts(runs, self.law)
         data = model_data(runs, self.law, self.discrepancy)
         models = (self.law, self.noise, self.discrepancy)
         names = [name for model in models if model is not None for name in model.parameter_names]

@@ -113,7 +113,7 @@ def forecast(
         return _drawn(source, where, rng, "new_run")
     known: tuple[Of, ...] = ("mean_curve",) if source.noise is None else ("mean_curve", "new_run")
     seeds = rng.integers(2**63, size=n_blocks(n_points, POINTS_AT_ONCE))
-    return ForecastInParts(source.label, where, known, _Parts(source, where, seeds))
+    return ForecastInParts(source.label, where, known, _Parts(source, where, seeds), source)
 
 
 def _sizes_given(points: xr.Dataset) -> Iterator[tuple[str, Size, float]]:
@@ -145,11 +145,11 @@ def _drawn(source: LawDraws, points: xr.Dataset, rng: np.random.Generator, of: O
     """Return the forecast of points; without a new run if that is not asked for, or not known."""
     mean_curve = mean_loss(source, points)
     if of == "mean_curve" or source.noise is None:
-        return Forecast(source.label, points, mean_curve, None)
+        return Forecast(source.label, points, mean_curve, None, source)
     # A draw with very heavy tails can lie beyond the largest float; infinity is its value.
     with np.errstate(over="ignore"):
         log_loss = source.noise.sample(
             np.log(mean_curve), source.noise_draws, rng, weight=points.get(WEIGHT, 1.0)
         )
         new_run = np.exp(log_loss).assign_attrs(mean_curve.attrs)
-    return Forecast(source.label, points, mean_curve, new_run)
+    return Forecast(source.label, points, mean_curve, new_run, source)

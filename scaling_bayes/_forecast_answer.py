@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
 from scaling_bayes._blocks import Lazily, block, n_blocks
+from scaling_bayes._doubt import Doubt, doubts_of, in_lines
 from scaling_bayes._intervals import (
     DEFAULT_PROB,
     SAMPLE_DIMS,
@@ -51,12 +52,20 @@ class Forecast:
     new_run : DataArray or None
         Loss of a single new run, likewise, or of the mean of as many as the point's ``weight``
         says; None for a published law, whose noise is unknown.
+    source : object
+        What made the forecast, which may have doubts; None where it keeps none.
     """
 
     label: str
     points: xr.Dataset
     mean_curve: xr.DataArray
     new_run: xr.DataArray | None
+    source: object = field(default=None, repr=False)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What is doubtful about the fit and matters to a forecast; see `Fit.doubts`."""
+        return doubts_of(self.source, "forecast")
 
     @property
     def n_points(self) -> int:
@@ -87,7 +96,7 @@ class Forecast:
         some = {"point": block(number, POINTS_AT_ONCE)}
         new_run = None if self.new_run is None else self.new_run.isel(some)
         points = self.points.isel(some, missing_dims="ignore")
-        return Forecast(self.label, points, self.mean_curve.isel(some), new_run)
+        return Forecast(self.label, points, self.mean_curve.isel(some), new_run, self.source)
 
     def draws(self, of: Of = "new_run") -> xr.DataArray:
         """Return the draws of the mean curve or of a new run.
@@ -171,7 +180,7 @@ class Forecast:
 
     @printed
     def __repr__(self) -> str:
-        return self._in_words(self.to_frame(), self.mean_curve)
+        return self._in_words(self.to_frame(), self.mean_curve) + in_lines(self.doubts)
 
     def _in_words(self, frame: pd.DataFrame, draws: xr.DataArray) -> str:
         """Return rows of `to_frame` under a title that says what they are of draws."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from scaling_bayes._blocks import joined
+from scaling_bayes._doubt import in_lines
 from scaling_bayes._forecast_answer import Forecast, Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._printable import printed
@@ -39,10 +40,14 @@ class ForecastInParts(Forecast):
         What is forecast.
     part : callable
         What makes the parts.
+    source : object
+        What made the forecast.
     """
 
-    def __init__(self, label: str, points: xr.Dataset, known: tuple[Of, ...], part: Part) -> None:
-        for name, value in (("label", label), ("points", points)):
+    def __init__(
+        self, label: str, points: xr.Dataset, known: tuple[Of, ...], part: Part, source: object
+    ) -> None:
+        for name, value in (("label", label), ("points", points), ("source", source)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_known", known)
         object.__setattr__(self, "_make", part)
@@ -133,4 +138,5 @@ class ForecastInParts(Forecast):
         return (
             f"{self._in_words(frame, first.mean_curve)}\n"
             f"The first and last {_SHOWN} of {self.n_points:,} points; to_frame() has all."
+            f"{in_lines(self.doubts)}"
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 
+from scaling_bayes._doubt import Doubt
 from scaling_bayes.errors import IdentifiabilityError, IdentifiabilityWarning
 from scaling_bayes.laws import Law, PowerSum
 from scaling_bayes.runs import Runs
@@ -19,8 +21,15 @@ LEAST_LEVELS = 3
 """Distinct sizes that exponent, scale and irreducible loss need between them."""
 SAME_SIZE = 0.01
 """How far above the smallest size of a level, in logs, a size still counts as the same."""
-MOST_CORRELATION = 0.99
-"""Correlation of two log sizes, beyond which their terms cannot be told apart."""
+LEAST_SPREAD = np.log(1.25)
+"""Spread of one log size where the other is held, below which their terms are hard to tell apart.
+
+On a line of fixed tokens per parameter only a gap between the exponents tells the terms apart, and
+the conditioning grows with its inverse square (Kricheli et al. 2026, arXiv 2605.08541).
+"""
+
+
+_KIND = "identifiability"
 
 
 def check_identifiable(runs: Runs, law: Law) -> None:
@@ -42,8 +51,7 @@ def check_identifiable(runs: Runs, law: Law) -> None:
     Warns
     -----
     IdentifiabilityWarning
-        If there are only as many runs as parameters, a size varies little, or takes only two
-        values and the law has an irreducible loss, or two sizes vary together.
+        Of what `barely_identified` finds.
     """
     if len(runs) < len(law.parameters):
         raise IdentifiabilityError(
@@ -60,50 +68,74 @@ def check_identifiable(runs: Runs, law: Law) -> None:
             "Add runs of other sizes, or take a law with fewer parameters."
         )
     for name, values in columns.items():
-        ratio = values.max() / values.min()
-        if ratio < LEAST_RANGE:
+        if values.max() / values.min() < LEAST_RANGE:
             raise IdentifiabilityError(
                 f"{name} goes only from {values.min():.4g} to {values.max():.4g} in {runs.source}, "
                 f"so {_parameters_of(law, name)} cannot be identified. Add runs with other "
                 f"{name}, or take a law without it."
             )
+    for doubt in barely_identified(runs, law):
+        warnings.warn(f"{doubt.words} {doubt.remedy}", IdentifiabilityWarning, stacklevel=3)
+
+
+def barely_identified(runs: Runs, law: Law) -> Iterator[Doubt]:
+    """Yield what runs tell of a law only with the help of its priors.
+
+    That is if a size varies little, or takes only two values and the law has an irreducible loss,
+    if two sizes vary together, or there are only as many runs as parameters.
+
+    Parameters
+    ----------
+    runs : Runs
+        The training runs, not refused by `check_identifiable`.
+    law : Law
+        The law.
+    """
+    columns = runs.covariates(law.covariates)
+    for name, values in columns.items():
+        ratio = values.max() / values.min()
         if ratio < SAFE_RANGE:
-            warnings.warn(
+            yield Doubt(
+                _KIND,
                 f"{name} varies only by a factor of {ratio:.1f} in {runs.source}: "
                 f"{_parameters_of(law, name)} will rest largely on the prior.",
-                IdentifiabilityWarning,
-                stacklevel=3,
+                f"Add runs with other {name}.",
             )
-        # Two values give the slope of a pure power law; a floor below it takes a third. A warning,
-        # as where two sizes vary together: the prior still makes the posterior proper.
+        # Two values give the slope of a pure power law; a floor below it takes a third. No
+        # refusal, as where two sizes vary together: the prior still makes the posterior proper.
         n_levels = _n_distinct(values)
         if n_levels < LEAST_LEVELS and "L_inf" in law.parameter_names:
-            warnings.warn(
+            yield Doubt(
+                _KIND,
                 f"{name} takes only {n_levels} distinct values in {runs.source}: "
-                f"{_parameters_of(law, name)} can be told from L_inf only by their priors. Add "
-                f"runs with other {name}.",
-                IdentifiabilityWarning,
-                stacklevel=3,
+                f"{_parameters_of(law, name)} can be told from L_inf only by their priors.",
+                f"Add runs with other {name}.",
             )
     for first, second in combinations(columns, 2):
-        correlation = np.corrcoef(np.log(columns[first]), np.log(columns[second]))[0, 1]
-        if abs(correlation) > MOST_CORRELATION:
-            warnings.warn(
-                f"{first} and {second} vary together in {runs.source} (correlation of logs "
-                f"{correlation:.3f}): {_parameters_of(law, first)} can be told from "
-                f"{_parameters_of(law, second)} only by their priors. Add runs at other tokens "
-                "per parameter, or fit a power law in one size.",
-                IdentifiabilityWarning,
-                stacklevel=3,
+        spread = _spread_beside(np.log(columns[first]), np.log(columns[second]))
+        if spread < LEAST_SPREAD:
+            yield Doubt(
+                _KIND,
+                f"{first} and {second} vary together in {runs.source} ({second} spreads by a "
+                f"factor of {np.exp(spread):.2f} where {first} is held): "
+                f"{_parameters_of(law, first)} can be told from {_parameters_of(law, second)} "
+                "only by their priors.",
+                "Add runs at other tokens per parameter, or fit a power law in one size.",
             )
     if len(runs) == len(law.parameters):
-        warnings.warn(
+        yield Doubt(
+            _KIND,
             f"{runs.source} holds as many runs as {law.name} has parameters, {len(runs)}: the law "
             "can pass through all of them, so that noise, and with it every interval, rests on "
-            "its prior. Add runs.",
-            IdentifiabilityWarning,
-            stacklevel=3,
+            "its prior.",
+            "Add runs.",
         )
+
+
+def _spread_beside(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the standard deviation of a log size around its line through another."""
+    slope = np.cov(first, second)[0, 1] / np.var(first, ddof=1)
+    return float(np.std(second - slope * first))
 
 
 def _n_distinct(*columns: np.ndarray) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,7 @@ def summarise(
     *,
     n_runs: int,
     retried: bool,
+    remarks: Iterable[str] = (),
     prob: float = DEFAULT_PROB,
     kind: IntervalKind = "equal-tailed",
 ) -> Summary:
@@ -81,6 +83,8 @@ def summarise(
         Number of runs that were fitted.
     retried : bool
         Whether the draws are those of the second try.
+    remarks : iterable of str
+        What else the words say.
     prob, kind
         Of the intervals.
     """
@@ -125,6 +129,7 @@ def summarise(
             if diagnostics.converged
             else f"NOT CONVERGED: {'; '.join(diagnostics.failures())}."
         ),
+        *remarks,
     )
     return Summary(table, prob, kind, words)
 

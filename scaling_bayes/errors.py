@@ -122,6 +122,10 @@ class IdentifiabilityWarning(ScalingBayesWarning):
     """The runs tell some parameter apart from others only weakly."""
 
 
+class DoubtWarning(ScalingBayesWarning):
+    """Something in a table of runs makes what is fitted to it doubtful; see `Doubt`."""
+
+
 class ConvergenceWarning(ScalingBayesWarning):
     """Draws that did not converge were kept because the caller asked for them."""
 

@@ -19,6 +19,7 @@ from scaling_bayes._decision._problem import Options, Problem
 from scaling_bayes._decision._range import AllocationRange, allocation_range
 from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._decision.rules import Rule
+from scaling_bayes._doubt import Doubt, doubts_of
 from scaling_bayes._draws import sizes
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB
@@ -231,6 +232,11 @@ class Decision:
         tail = (1 - DEFAULT_PROB) / 2
         low, high = np.quantile(self.loss, [tail, 1 - tail], method="inverted_cdf")
         return float(low), float(high)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What is doubtful about the fit and matters to a decision; see `Fit.doubts`."""
+        return doubts_of(self.problem.source, "forecast", "allocation")
 
     @cached_property
     def words(self) -> tuple[str, ...]:

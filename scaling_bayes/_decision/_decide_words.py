@@ -49,7 +49,8 @@ def words_of(decision: Decision) -> tuple[str, ...]:
     if decision.binding:
         bounds = ", ".join(decision.problem.limits.in_words(name) for name in decision.binding)
         lines.append(f"Limits that bind: {bounds}{_unspent_in_words(decision)}.")
-    return (*lines, *_beyond(decision))
+    doubts = map(str, decision.doubts)
+    return (*lines, *_beyond(decision), *doubts)
 
 
 def _serving_in_words(decision: Decision) -> str:

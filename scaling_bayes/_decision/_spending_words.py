@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scaling_bayes._doubt import doubts_of
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import interval, is_point, quantile
 from scaling_bayes.units import format_quantity
@@ -36,6 +37,7 @@ def words_of(spending: Spending) -> tuple[str, ...]:
         *_budgets_in_words(spending),
         *_share_in_words(spending),
         *_stop_in_words(spending),
+        *map(str, doubts_of(spending.problem.source, "forecast", "allocation")),
     )
 
 

@@ -98,6 +98,7 @@ class RunValues:
             lines.append(
                 f"Of {doubtful} candidates the weights of the draws cannot be trusted{remedy}."
             )
+        lines += map(str, self.decision.doubts)
         return tuple(map(printable, lines))
 
     @staticmethod

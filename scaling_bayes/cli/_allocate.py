@@ -81,7 +81,7 @@ def allocate(
         words.append(f"Followed: {about(followed, view.interval_in_words)}")
         document["follow"] = followed.label
     document |= {"tolerance": tolerance, "allocation": frame}
-    show(Answer(tables, words, frame, document), view)
+    show(Answer(tables, words, frame, document, doubts=allocation.doubts), view)
 
 
 def _given_up(allocation: Allocation, followed: LawDraws, view: View) -> pd.DataFrame:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scaling_bayes._printable import printable
+from scaling_bayes.cli._remedies import in_options
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Group
 
+    from scaling_bayes._doubt import Doubt
     from scaling_bayes.cli._options import Shape
 
 _PIPED_WIDTH = 100
@@ -39,6 +41,8 @@ class Answer:
         For JSON; a frame in it becomes the list of its rows.
     opening : sequence of str
         Sentences above the tables, where they are what was asked for; likewise.
+    doubts : sequence of Doubt
+        What is doubtful about the answer: below the words unless they say it, and in JSON.
     """
 
     tables: Sequence[Group]
@@ -46,20 +50,23 @@ class Answer:
     frame: pd.DataFrame
     document: Mapping[str, object]
     opening: Sequence[str] = ()
+    doubts: Sequence[Doubt] = ()
 
 
 def show(answer: Answer, shape: Shape) -> None:
     """Write the answer to standard output in the shape that was asked for."""
-    words = [*answer.opening, *answer.words]
+    said = [*answer.opening, *answer.words]
+    doubts = [in_options(str(doubt)) for doubt in answer.doubts if str(doubt) not in said]
+    below = [*answer.words, *doubts]
+    words = [*answer.opening, *below]
     if shape.json:
-        _to_machine(
-            json.dumps(answer.document, indent=2, allow_nan=False, default=records) + "\n", words
-        )
+        document = {**answer.document, "doubts": [doubt.to_dict() for doubt in answer.doubts]}
+        _to_machine(json.dumps(document, indent=2, allow_nan=False, default=records) + "\n", words)
     elif shape.csv:
         _to_machine(csv_of(answer.frame), words)
     else:
         opening = "\n".join(f"- {sentence}" for sentence in answer.opening)
-        parts: list[Group | str] = [opening, *answer.tables, "\n".join(answer.words)]
+        parts: list[Group | str] = [opening, *answer.tables, "\n".join(below)]
         print_for_people(*(part for part in parts if part))
 
 

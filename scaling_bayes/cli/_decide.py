@@ -198,8 +198,9 @@ def _answer(decision: Decision, *, prob: float, epsilon: float) -> Answer:
     beyond = beyond_runs(origin, frame)
     said_below = [str(decision.range()), *(["times the compute of the largest run"] * len(beyond))]
     words = [str(found), about(origin, f"{100 * prob:g}% equal-tailed"), *beyond]
+    said_below += map(str, decision.doubts)
     opening = [line for line in decision.words if not any(each in line for each in said_below)]
-    return Answer(tables, words, alternatives, document, opening=opening)
+    return Answer(tables, words, alternatives, document, opening=opening, doubts=decision.doubts)
 
 
 _SAME = 0.01

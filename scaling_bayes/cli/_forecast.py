@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from scaling_bayes import laws
+from scaling_bayes._doubt import doubts_of
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Seed, Source, View
@@ -99,7 +100,7 @@ def forecast(
         *beyond_runs(origin, *frames),
         *(left_out(frames[0]) if view.for_people else ()),
     ]
-    show(Answer(tables, words, frames[0], document), view)
+    show(Answer(tables, words, frames[0], document, doubts=doubts_of(origin, "forecast")), view)
 
 
 def _at_points(

@@ -27,7 +27,7 @@ from scaling_bayes.cli import (
 from scaling_bayes.cli._answer import note
 from scaling_bayes.cli._interrupt import ending_at_once
 from scaling_bayes.cli._remedies import in_options
-from scaling_bayes.errors import ConvergenceError, ScalingBayesError
+from scaling_bayes.errors import ConvergenceError, DoubtWarning, ScalingBayesError
 
 OK, NOT_CONVERGED, UNUSABLE = 0, 1, 2
 
@@ -97,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with ending_at_once(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
+            # Commands say it of each table themselves, and answers repeat what matters to them.
+            warnings.simplefilter("ignore", DoubtWarning)
             app(
                 words,
                 print_error=False,

@@ -92,7 +92,8 @@ def _answer(values: RunValues, plan: RunPlan | None) -> Answer:
     decision = values.decision
     frame = values.to_frame().reset_index(names="candidate")
     ordered = frame.sort_values("evsi", ascending=False)
-    most, verdict, *words = values.words
+    doubts = set(map(str, decision.doubts))
+    most, verdict, *words = (each for each in values.words if each not in doubts)
     opening = [
         most,
         verdict,
@@ -110,7 +111,7 @@ def _answer(values: RunValues, plan: RunPlan | None) -> Answer:
         tables.append(_plan(rows, plan))
         words.append(f"The plan ends there because {plan.stopped}.")
         document |= {"runs_budget": plan.budget, "plan": records(rows), "stopped": plan.stopped}
-    return Answer(tables, words, frame, document, opening=opening)
+    return Answer(tables, words, frame, document, opening=opening, doubts=decision.doubts)
 
 
 def _values(frame: pd.DataFrame, n: int) -> Group:

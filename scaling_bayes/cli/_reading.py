@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scaling_bayes._doubtful_runs import doubts_about
 from scaling_bayes.cli._answer import note, print_for_people
-from scaling_bayes.cli._groups import groups_as_one, naming_groups
+from scaling_bayes.cli._groups import naming_groups
+from scaling_bayes.cli._remedies import in_options
 from scaling_bayes.errors import InputError, RunsError
 
 if TYPE_CHECKING:
@@ -88,9 +90,9 @@ def read_points(path: str) -> pd.DataFrame:
 
 
 def announce(table: Runs, laws: Iterable[Law], shape: Shape) -> None:
-    """Say what was read, and which groups are fitted as one law."""
+    """Say what was read, and what is doubtful about fitting laws to it."""
     if shape.for_people:
         print_for_people(repr(table))
-    sentences = [sentence for law in laws for sentence in groups_as_one(table.frame, law)]
+    sentences = [str(doubt) for law in laws for doubt in doubts_about(table, law)]
     for sentence in dict.fromkeys(sentences):
-        note(sentence)
+        note(in_options(sentence))

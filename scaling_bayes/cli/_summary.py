@@ -58,7 +58,10 @@ def summary_of(fit: Fit, view: View) -> Answer:
         },
         "words": list(summary.words),
     }
-    return Answer([_table(fit, frame.to_dict("records"), view)], summary.words, frame, document)
+    tables = [_table(fit, frame.to_dict("records"), view)]
+    doubts = set(map(str, fit.doubts))
+    words = [each for each in summary.words if each not in doubts]
+    return Answer(tables, words, frame, document, doubts=fit.doubts)
 
 
 def _table(fit: Fit, rows: list[dict[Any, Any]], view: View) -> Group:

@@ -99,7 +99,7 @@ def smooth_forecast(source: Drawable, points: pd.DataFrame, *, seed: int) -> For
         for i in range(len(points))
     ]
     new_run = xr.concat(each, dim="point")
-    return Forecast(whole.label, whole.points, whole.mean_curve, new_run)
+    return Forecast(whole.label, whole.points, whole.mean_curve, new_run, source)
 
 
 @dataclass(frozen=True)
