@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from scaling_bayes._doubt import About, doubts_of
 from scaling_bayes._printable import printable
 from scaling_bayes.units import Kind
 
@@ -27,6 +28,16 @@ def literal(name: object) -> str:
     """Return a name as matplotlib draws it to the letter: no formula, and not left out."""
     text = printable(str(name)).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
+
+
+def footnote(ax: Axes, source: object, *about: About) -> Axes:
+    """Name below the figure what is doubtful about a source and matters to what is drawn."""
+    kinds = dict.fromkeys(doubt.kind for doubt in doubts_of(source, *about))
+    said = ax.figure.get_supxlabel()
+    if kinds and not said:
+        words = f"Doubts: {', '.join(kinds)}. Fit.doubts says more."
+        ax.figure.supxlabel(words, x=0.01, ha="left", fontsize="x-small")
+    return ax
 
 
 def axes_or_new(ax: Axes | None, *, figsize: tuple[float, float] = (7.5, 5.0)) -> Axes:

@@ -12,7 +12,14 @@ from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._draws import mean_loss, point_dataset
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
 from scaling_bayes._mixture import mix
-from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, literal, set_size_axis
+from scaling_bayes.plots._axes import (
+    WIDE,
+    axes_or_new,
+    footnote,
+    legend_place,
+    literal,
+    set_size_axis,
+)
 from scaling_bayes.plots._bands import Drawable, interval_words
 from scaling_bayes.plots._colours import LogColours
 from scaling_bayes.plots._points import GRID, Limits, check_trades, grid
@@ -102,7 +109,7 @@ def plot_contours(
         x_y, colour = (table["n_params"], table["tokens"]), colours.of(table["loss"])
         draw_runs(ax, name, *x_y, colour=colour, which=", coloured by their loss")
     ax.legend(**place, title="contours: loss (nats per token),\nmedian of the mean curve")
-    return ax
+    return footnote(ax, source, "forecast")
 
 
 def _draw_contours(

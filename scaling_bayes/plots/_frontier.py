@@ -11,7 +11,14 @@ from scaling_bayes._decision._decide import DEFAULT_EPSILON
 from scaling_bayes._draws import sizes
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, literal, set_size_axis
+from scaling_bayes.plots._axes import (
+    WIDE,
+    axes_or_new,
+    footnote,
+    legend_place,
+    literal,
+    set_size_axis,
+)
 from scaling_bayes.plots._bands import Drawable, interval_words
 from scaling_bayes.plots._runs import own_runs, within_reach
 
@@ -107,7 +114,7 @@ def plot_frontier(
     _set_y_axis(ax, of)
     ax.set(xlim=(budgets[0], budgets[-1]))
     ax.legend(**place, title=literal(source.label))
-    return ax
+    return footnote(ax, source, "forecast", "allocation")
 
 
 def _draw_choices(ax: Axes, source: Drawable, budgets: np.ndarray, chosen: np.ndarray) -> None:

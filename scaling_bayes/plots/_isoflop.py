@@ -14,7 +14,14 @@ from scaling_bayes._draws import sizes
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, set_loss_axis, set_size_axis
+from scaling_bayes.plots._axes import (
+    WIDE,
+    axes_or_new,
+    footnote,
+    legend_place,
+    set_loss_axis,
+    set_size_axis,
+)
 from scaling_bayes.plots._bands import (
     Bands,
     Curve,
@@ -117,7 +124,7 @@ def plot_isoflop(
     set_size_axis(ax, "x", "n_params")
     set_loss_axis(ax)
     ax.legend(**place)
-    return ax
+    return footnote(ax, source, "forecast", "allocation")
 
 
 def _curve(

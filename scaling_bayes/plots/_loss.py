@@ -15,6 +15,7 @@ from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import (
     WIDE,
     axes_or_new,
+    footnote,
     legend_place,
     literal,
     set_loss_axis,
@@ -142,7 +143,7 @@ def plot_loss(
         ax.legend(title=OFF_OPTIMUM if tables and follows_optimum(source, along) else None)
     set_size_axis(ax, "x", along)
     set_loss_axis(ax)
-    return ax
+    return footnote(ax, source, "forecast")
 
 
 def _only_curve(source: Drawable, along: Kind, x: np.ndarray, bands: Bands) -> Curve:

@@ -10,7 +10,7 @@ from scaling_bayes._decision import AllocationRange, Decision
 from scaling_bayes._decision._decide import DEFAULT_EPSILON
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import axes_or_new, legend_below, set_size_axis
+from scaling_bayes.plots._axes import axes_or_new, footnote, legend_below, set_size_axis
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def plot_range(
     set_size_axis(ax, "x", "n_params")
     set_size_axis(ax, "y", "tokens")
     ax.legend(**place)
-    return ax
+    return footnote(ax, decision.problem.source, "forecast", "allocation")
 
 
 def _draw_menu(ax: Axes, found: AllocationRange) -> None:

@@ -9,7 +9,14 @@ import numpy as np
 from scaling_bayes._decision import Decision
 from scaling_bayes._decision._decide import DEFAULT_EPSILON
 from scaling_bayes._intervals import DEFAULT_PROB
-from scaling_bayes.plots._axes import WIDE, axes_or_new, legend_place, literal, set_size_axis
+from scaling_bayes.plots._axes import (
+    WIDE,
+    axes_or_new,
+    footnote,
+    legend_place,
+    literal,
+    set_size_axis,
+)
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -92,7 +99,7 @@ def plot_regret(
     ax.set(xlim=(low, high), ylim=(_BELOW_ZERO * top, top), ylabel=REGRET_LABEL)
     budget = format_quantity(decision.budget, kind="flops")
     ax.legend(**place, title=f"{literal(decision.problem.source.label)}, {budget}")
-    return ax
+    return footnote(ax, decision.problem.source, "forecast", "allocation")
 
 
 def _window(decision: Decision, marked: list[float]) -> tuple[float, float]:

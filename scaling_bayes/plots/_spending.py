@@ -13,6 +13,7 @@ from scaling_bayes._mixture import mix
 from scaling_bayes.plots._axes import (
     WIDE,
     axes_or_new,
+    footnote,
     legend_place,
     literal,
     set_loss_axis,
@@ -72,7 +73,7 @@ def plot_spending(spending: Spending, *, ax: Axes | None = None) -> Axes:
     _set_price_axis(ax, spending)
     set_loss_axis(ax)
     ax.legend(**place, title=literal(spending.problem.source.label))
-    return ax
+    return footnote(ax, spending.problem.source, "forecast", "allocation")
 
 
 def _draw_floor(ax: Axes, spending: Spending, median: np.ndarray) -> None:
