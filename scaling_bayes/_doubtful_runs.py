@@ -22,15 +22,10 @@ _LEAST_LOSS = 0.01
 _MOST_RATIO, _LEAST_RATIO = 2e4, 0.05
 """Tokens per parameter of the middle run, beyond which one of the two has another unit."""
 _MOST_DECADES = 9.0
-_RISING = 0.3
-"""Rank correlation of loss with compute, above which the losses rise with it."""
-_FEWEST_TO_CORRELATE = 8
-_LEAST_SHARE, _APART = 0.1, 4.0
-"""Of two clusters of tokens per parameter: the share of the smaller one, and the distance between
-them in standard deviations within them, which is 3.5 for the halves of an even spread."""
-_THOUSANDS = (1e3, 1e6, 1e9)
-_NEAR_FACTOR = 3.0
-"""How far from a power of a thousand the distance of two clusters may be."""
+_CLEARLY, _MOST_WORSE = 0.1, 0.01
+"""Of two runs, on log loss what is clearly more; and the share of pairs in which the larger run may
+have that. Sound sweeps have none or nearly none, one with D of half of its runs in thousands 3%."""
+_MOST_COMPARED = 500
 _FEWEST_CHECKPOINTS = 4
 _EVEN = 0.02
 _NAMED = 8
@@ -179,17 +174,28 @@ def _level_of_loss(runs: Runs, law: Law) -> Iterator[Doubt]:
         )
 
 
-def _rising_loss(runs: Runs, law: Law) -> Iterator[Doubt]:
-    frame = runs.frame
-    if len(runs) < _FEWEST_TO_CORRELATE:
-        return
-    correlation = frame["loss"].corr(frame["flops"], method="spearman")
-    if correlation > _RISING:
+def _order_of_losses(runs: Runs, law: Law) -> Iterator[Doubt]:
+    """Doubt runs of which larger ones, in every size, often have more loss."""
+    frame = (
+        runs.frame
+        if len(runs) <= _MOST_COMPARED
+        else runs.frame.sample(_MOST_COMPARED, random_state=0)
+    )
+    sizes = frame[list(law.covariates)].to_numpy()
+    log_loss = np.log(frame["loss"].to_numpy())
+    larger = np.all(sizes[:, None] <= sizes[None], axis=-1) & np.any(
+        sizes[:, None] < sizes[None], axis=-1
+    )
+    worse = larger & (log_loss[None] > log_loss[:, None] + _CLEARLY)
+    share = float(worse.sum()) / max(int(larger.sum()), 1)
+    if share > _MOST_WORSE:
         yield Doubt(
-            "rising loss",
-            f"Loss rises with compute (rank correlation {correlation:.2f}), and a scaling law can "
-            "only fall.",
-            "Is the column a score, or a log likelihood? Give losses.",
+            "order of losses",
+            f"In {share:.0%} of the pairs of runs of which one has more of "
+            f"{' and '.join(law.covariates)}, that one has over 10% more loss, and a scaling law "
+            "can only fall: are sizes or losses of some runs in another unit, is the column a "
+            "score, or were runs tuned badly?",
+            "Mend the units, and leave out runs that went wrong.",
         )
 
 
@@ -199,17 +205,7 @@ def _unit_of_sizes(runs: Runs, law: Law) -> Iterator[Doubt]:
     ratio = np.sort(runs.frame["tokens"].to_numpy() / runs.frame["n_params"].to_numpy())
     decades = np.log10(ratio[-1] / ratio[0])
     middle = float(np.median(ratio))
-    clusters = _two_clusters(np.log(ratio))
-    if clusters is not None:
-        size, factor = clusters
-        yield Doubt(
-            "unit of sizes",
-            f"{size} of {len(runs)} runs have some {factor:.3g} times the tokens per parameter of "
-            "the others: are N or D of some runs in thousands, millions or "
-            "billions?",
-            "Give parameters and tokens in ones.",
-        )
-    elif decades > _MOST_DECADES:
+    if decades > _MOST_DECADES:
         yield Doubt(
             "unit of sizes",
             f"Tokens per parameter go from {ratio[0]:.3g} to {ratio[-1]:.3g}, over {decades:.0f} "
@@ -225,34 +221,10 @@ def _unit_of_sizes(runs: Runs, law: Law) -> Iterator[Doubt]:
         )
 
 
-def _two_clusters(log_ratio: np.ndarray) -> tuple[int, float] | None:
-    """Return size and factor of the upper of two clusters a power of 1000 apart; None if it is one.
-
-    Parameters
-    ----------
-    log_ratio : ndarray, shape (run,)
-        In ascending order.
-    """
-    n = len(log_ratio)
-    least = max(int(np.ceil(_LEAST_SHARE * n)), 2)
-    within = {
-        below: below * log_ratio[:below].var() + (n - below) * log_ratio[below:].var()
-        for below in range(least, n - least + 1)
-    }
-    if not within:
-        return None
-    below = min(within, key=within.__getitem__)
-    apart = float(log_ratio[below:].mean() - log_ratio[:below].mean())
-    factor = np.exp(apart)
-    near = any(1 / _NEAR_FACTOR < factor / power < _NEAR_FACTOR for power in _THOUSANDS)
-    distinct = apart > _APART * np.sqrt(within[below] / n)
-    return (n - below, factor) if near and distinct else None
-
-
 _RULES: tuple[Callable[[Runs, Law], Iterator[Doubt]], ...] = (
     _unit_of_sizes,
     _level_of_loss,
-    _rising_loss,
+    _order_of_losses,
     _rows_of_one_run,
     _seeds_as_rows,
     _repeated_tokens,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaling_bayes._doubtful_runs import doubts_about
 from scaling_bayes.cli._answer import note, print_for_people
 from scaling_bayes.cli._groups import naming_groups
 from scaling_bayes.cli._remedies import in_options
@@ -91,6 +90,8 @@ def read_points(path: str) -> pd.DataFrame:
 
 def announce(table: Runs, laws: Iterable[Law], shape: Shape) -> None:
     """Say what was read, and what is doubtful about fitting laws to it."""
+    from scaling_bayes._doubtful_runs import doubts_about
+
     if shape.for_people:
         print_for_people(repr(table))
     sentences = [str(doubt) for law in laws for doubt in doubts_about(table, law)]

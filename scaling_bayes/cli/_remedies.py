@@ -10,7 +10,7 @@ _IN_OPTIONS: Final[list[tuple[str, str]]] = [
     (r"\bwhere = ", "--where "),
     (r"\bor fit each with sb\.fit_groups", "or fit each by itself"),
     (r"\bFit each group with sb\.fit_groups", "Fit each group by itself"),
-    (r'runs\.where\("([^"]*)"\)', r'--where "\1"'),
+    (r'runs\.where\("(.*?)"\)', r'--where "\1"'),
     (r'runs\.last_of_each\("([^"]*)"\)', r'--where "last_of_each(\1)"'),
     (r"\blimits\.least_n_params\b", "--min-params"),
     (r"\blimits\.n_params\b", "--max-params"),

@@ -47,7 +47,13 @@ def made_up_fit(law: sb.Law, runs: sb.Runs, centre: Mapping[str, float]) -> sb.F
             for name, value in values.items()
         }
     )
-    tree = xr.DataTree.from_dict({"posterior": posterior})
+    stats = xr.Dataset(
+        {
+            "diverging": (("chain", "draw"), np.zeros((2, 200), dtype=bool)),
+            "energy": (("chain", "draw"), rng.standard_normal((2, 200))),
+        }
+    )
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
     return sb.Fit(law, noise, runs, tree)
 
 

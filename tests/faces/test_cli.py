@@ -26,11 +26,11 @@ from rich.console import Console
 import scaling_bayes as sb
 from scaling_bayes._allocation_answer import DEFAULT_TOLERANCE
 from scaling_bayes._atomic import replacing
+from scaling_bayes._doubtful_runs import doubts_about
 from scaling_bayes._progress import Lines
 from scaling_bayes._sampling import SAMPLERS
 from scaling_bayes.cli import _allocate, _answer, _fit, _numbers
 from scaling_bayes.cli._answer import table_of
-from scaling_bayes.cli._groups import groups_as_one
 from scaling_bayes.cli._main import app
 from scaling_bayes.cli._options import SamplerChoice
 from scaling_bayes.cli._plot import Kind
@@ -312,15 +312,15 @@ def test_plot_passes_on_what_a_kind_knows(
 
 
 def test_groups_fitted_as_one_law_are_named(runs_csv: Path) -> None:
-    frame = sb.read_runs(
-        pd.read_csv(runs_csv).assign(group=["it's"] * 30 + ["dense"] * 6), where="loss < 9"
-    ).frame
-    (sentence,) = groups_as_one(frame, sb.laws.Chinchilla())
-    assert sentence.startswith("2 groups (it's 30, dense 6) are fitted as one law")
-    query = sentence.partition('--where "')[2].removesuffix('".')
-    assert len(frame.query(query)) == 30
-    assert not groups_as_one(frame[frame["group"] == "dense"], sb.laws.Chinchilla())
-    assert not groups_as_one(frame.drop(columns="group"), sb.laws.Chinchilla())
+    table = pd.read_csv(runs_csv).assign(group=["it's"] * 30 + ["dense"] * 6)
+    runs = sb.read_runs(table, where="loss < 9")
+    (doubt,) = doubts_about(runs, sb.laws.Chinchilla())
+    assert doubt.words == "2 groups (it's 30, dense 6) are fitted as one law."
+    query = in_options(doubt.remedy).partition('--where "')[2].partition('", or fit')[0]
+    assert len(runs.where(query)) == 30
+    assert not doubts_about(runs.where("group == 'dense'"), sb.laws.Chinchilla())
+    alone = sb.read_runs(table.drop(columns="group"))
+    assert not doubts_about(alone, sb.laws.Chinchilla())
 
 
 def test_query_that_keeps_nothing_names_the_groups(

@@ -47,7 +47,13 @@ def around(published: sb.laws.PublishedLaw, runs: sb.Runs, *, draws: int, seed: 
         },
         coords={"chain": np.arange(4), "draw": np.arange(draws)},
     )
-    tree = xr.DataTree.from_dict({"posterior": posterior})
+    stats = xr.Dataset(
+        {
+            "diverging": (ALL, np.zeros((4, draws), dtype=bool)),
+            "energy": (ALL, rng.standard_normal((4, draws))),
+        }
+    )
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
     return sb.Fit(published.law, sb.noise.Normal(), runs, tree)
 
 

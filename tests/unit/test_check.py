@@ -16,7 +16,7 @@ from scaling_bayes import _trends
 from scaling_bayes._check import outliers_of, residuals_of
 from scaling_bayes._trends import _taken_up, adjusted, groups_of, scatter_of, trends_of
 from scaling_bayes.discrepancy import BASIS, DATA_DIMS, WEIGHT, Smooth
-from scaling_bayes.errors import IdentifiabilityWarning
+from scaling_bayes.errors import DoubtWarning, IdentifiabilityWarning
 
 ALL = ("chain", "draw")
 SIGMA = 0.004
@@ -310,7 +310,9 @@ def test_a_group_lies_beside_the_law_with_its_discrepancy(smooth_fitter):
     def offset(frame: pd.DataFrame) -> np.ndarray:
         return np.where(frame["group"] == "wide", 0.015, 0.0)
 
-    words = smooth_fitter.fit(sweep(4, offset, group=group), seed=1).check(seed=1).words
+    with pytest.warns(DoubtWarning, match="2 groups"):
+        fit = smooth_fitter.fit(sweep(4, offset, group=group), seed=1)
+    words = fit.check(seed=1).words
     (of_group,) = [each for each in words if "of group 'wide'" in each]
     assert "above the law with its discrepancy on average" in of_group
 
@@ -375,6 +377,7 @@ def test_weak_runs_are_said_to_tell_little(fitter, simulate):
     few = sb.read_runs(frame.query("3e9 < tokens < 1.4e10"))
     with (
         pytest.warns(IdentifiabilityWarning, match="tokens varies only"),
+        pytest.warns(IdentifiabilityWarning, match="n_params and tokens vary together"),
         pytest.warns(IdentifiabilityWarning, match="as many runs as chinchilla has parameters"),
     ):
         fit = fitter.fit(few, seed=1)
