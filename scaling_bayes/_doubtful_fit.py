@@ -71,18 +71,20 @@ def _not_converged(fit: Judged) -> Iterator[Doubt]:
 
 
 def _heavy_tails(fit: Judged) -> Iterator[Doubt]:
-    for parameter in fit.noise.parameters:
-        least = parameter.support[0]
-        median = float(fit.noise_draws[parameter.name].median())
-        if parameter.name == "nu" and least > 0 and median < _NEAR_BOUND * least:
-            yield Doubt(
-                "tails of noise",
-                f"nu has the posterior median {median:.2f}, at the lower end {least:g} of what it "
-                "may be: some runs lie so far from the others that no noise explains them, and "
-                "intervals of a new run hold more of them than they say.",
-                "Look at the outliers with Fit.check, and leave out or explain those runs.",
-                about=("forecast",),
-            )
+    nu = next((each for each in fit.noise.parameters if each.name == "nu"), None)
+    least = None if nu is None else nu.prior.parameters.get("lower")
+    if nu is None or not isinstance(least, float | int):
+        return
+    median = float(fit.noise_draws[nu.name].median())
+    if median < _NEAR_BOUND * least:
+        yield Doubt(
+            "tails of noise",
+            f"nu has the posterior median {median:.2f}, near the lower end {least:g} of what it "
+            "may be: some runs lie so far from the others that no noise explains them, and more of "
+            "new runs can lie outside of their intervals than these say.",
+            "Look at the outliers with Fit.check, and leave out or explain those runs.",
+            about=("forecast",),
+        )
 
 
 def _two_units_of_loss(scatter: Scatter) -> Iterator[Doubt]:
