@@ -23,7 +23,7 @@ import pandas as pd
 from sweep import arguments, chinchilla_runs
 
 import scaling_bayes as sb
-from scaling_bayes._atomic import replacing
+from scaling_bayes._atomic import write_whole
 
 SETTINGS = sb.SamplerSettings(draws=500, progressbar=False)
 MEASURES = {
@@ -137,14 +137,12 @@ def main() -> None:
             n_jobs=1 if options.quick else -1,
         )
         text = section(name, runs, found)
-        with replacing(options.output / f"{name}.md") as path:
-            path.write_text(f"{text}\n")
-        with replacing(options.output / f"{name}.parquet") as path:
-            found.to_frame().to_parquet(path)
+        write_whole(options.output / f"{name}.md", f"{text}\n".encode())
+        write_whole(options.output / f"{name}.parquet", found.to_frame().to_parquet())
         print(f"{text}\n\n{(time.perf_counter() - begun) / 60:.1f} minutes\n", flush=True)
     parts = [options.output / f"{name}.md" for name in CASES]
-    with replacing(options.output / "replay_table.md") as path:
-        path.write_text("\n".join(part.read_text() for part in parts if part.is_file()))
+    whole = "\n".join(part.read_text() for part in parts if part.is_file())
+    write_whole(options.output / "replay_table.md", whole.encode())
 
 
 if __name__ == "__main__":

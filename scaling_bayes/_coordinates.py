@@ -14,6 +14,8 @@ from scaling_bayes.laws import Law, PowerSum
 from scaling_bayes.runs import Runs
 
 CoordinateName = Literal["natural", "centred", "mixed"]
+COORDINATES_KEY = "sampling_coordinates"
+"""Attribute that says in which coordinates draws were drawn."""
 
 
 def reference_name(covariate: str) -> str:

@@ -97,15 +97,18 @@ def diagnose(data_tree: xr.DataTree, names: Sequence[str]) -> Diagnostics:
     posterior, stats = data_tree["posterior"].to_dataset(), data_tree["sample_stats"].to_dataset()
     # As arrays: by data sets the same figures take three times as long.
     draws = np.stack([posterior[name].transpose(*SAMPLE_DIMS).to_numpy() for name in names])
-    figures = {
-        "r_hat": array_stats.rhat(draws),
-        "ess_bulk": array_stats.ess(draws, method="bulk"),
-        "ess_tail": array_stats.ess(draws, method="tail", prob=_TAILS),
-    }
     energy = stats["energy"].transpose(*SAMPLE_DIMS).to_numpy()
+    # Chains that stand still give NaN, which keeps no limit.
+    with np.errstate(all="ignore"):
+        figures = {
+            "r_hat": array_stats.rhat(draws),
+            "ess_bulk": array_stats.ess(draws, method="bulk"),
+            "ess_tail": array_stats.ess(draws, method="tail", prob=_TAILS),
+        }
+        bfmi = float(np.min(array_stats.bfmi(energy)))
     return Diagnostics(
         parameters=pd.DataFrame(figures, index=pd.Index(names, name="parameter")),
         n_draws=int(np.prod(draws.shape[1:])),
         n_divergent=int(stats["diverging"].sum()),
-        bfmi=float(np.min(array_stats.bfmi(energy))),
+        bfmi=bfmi,
     )

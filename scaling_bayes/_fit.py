@@ -13,7 +13,7 @@ from scaling_bayes import _storage
 from scaling_bayes._allocation import allocate, loss_given_up
 from scaling_bayes._allocation_answer import Allocation
 from scaling_bayes._check import Check, check
-from scaling_bayes._coordinates import CoordinateName
+from scaling_bayes._coordinates import COORDINATES_KEY, CoordinateName
 from scaling_bayes._diagnostics import Diagnostics, diagnose
 from scaling_bayes._doubt import Doubt
 from scaling_bayes._doubtful_fit import doubts_in, ratio_in_words
@@ -25,7 +25,7 @@ from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._model import build_model
 from scaling_bayes._printable import printed
 from scaling_bayes._reach import ComputeToReach, compute_to_reach
-from scaling_bayes._sampling import RETRIED_KEY
+from scaling_bayes._sampling import RETRIED_KEY, OnFailure, check_on_failure, refuse_or_warn
 from scaling_bayes._seeds import generator
 from scaling_bayes._summary import Summary, summarise
 from scaling_bayes._user_path import path_of
@@ -36,6 +36,7 @@ from scaling_bayes.discrepancy import (
     Discrepancy,
     DiscrepancyDraws,
 )
+from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
 from scaling_bayes.runs import Runs
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
     import xarray as xr
-
-COORDINATES_KEY = "sampling_coordinates"
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,17 +274,22 @@ class Fit:
         Raises
         ------
         InputError
-            If it is no path, or no file can be written there.
+            If it is no path, or no file can be written there; the draws are still in this fit.
         """
         target = path_of(path)
-        _storage.write(
-            self.data_tree,
-            target,
-            law=self.law,
-            noise=self.noise,
-            discrepancy=self.discrepancy,
-            runs=self.runs,
-        )
+        try:
+            _storage.write(
+                self.data_tree,
+                target,
+                law=self.law,
+                noise=self.noise,
+                discrepancy=self.discrepancy,
+                runs=self.runs,
+            )
+        except InputError as error:
+            raise InputError(
+                f"{error} The draws are still in memory: save this fit to another path."
+            ) from error
         return target
 
     @printed
@@ -303,8 +307,13 @@ def load(
     law: Law | None = None,
     noise: Noise | None = None,
     discrepancy: Discrepancy | None = None,
+    on_failure: OnFailure = "raise",
 ) -> Fit:
-    """Read a fit that `Fit.save` wrote.
+    """Read a fit that `Fit.save` wrote, and check it as if it were a stranger's.
+
+    Sizes, links, types and the checksum are looked at before anything is loaded; then whether the
+    draws are of the law, the priors and the runs that the file describes; then their diagnostics,
+    as after `scaling_bayes.fit`. A file of before there were checksums is read without one.
 
     Parameters
     ----------
@@ -316,6 +325,8 @@ def load(
         The noise, if it is one of your own.
     discrepancy : Discrepancy, optional
         The discrepancy, if it is one of your own.
+    on_failure : {"raise", "warn"}
+        What to do when the draws fail the checks that `scaling_bayes.fit` makes.
 
     Returns
     -------
@@ -325,11 +336,17 @@ def load(
     Raises
     ------
     FileFormatError
-        If the file is not a fit, is in another format, or holds another law.
+        If the file is not a fit, is damaged, is in another format, or holds another law.
+    ConvergenceError
+        If the draws do not represent the posterior and `on_failure` is ``"raise"``.
     """
-    return Fit(
+    check_on_failure(on_failure)
+    fit = Fit(
         *_storage.read(path_of(path), law=law, noise_model=noise, discrepancy_model=discrepancy)
     )
+    if not fit.diagnostics.converged:
+        refuse_or_warn(fit.diagnostics, f"the draws in {path} did not converge", on_failure)
+    return fit
 
 
 def _with_groups(

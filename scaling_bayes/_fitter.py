@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from scaling_bayes._coordinates import CoordinateName, resolve
+from scaling_bayes._coordinates import COORDINATES_KEY, CoordinateName, resolve
 from scaling_bayes._doubtful_runs import warn_of_doubts
-from scaling_bayes._fit import COORDINATES_KEY, Fit
+from scaling_bayes._fit import Fit
 from scaling_bayes._identifiability import check_identifiable
 from scaling_bayes._kernel.power_sum_density import power_sum_density
 from scaling_bayes._model import OBSERVED, build_model, data_dims, model_data

@@ -13,11 +13,17 @@ import numpy as np
 from scaling_bayes._fit import Fit, load
 from scaling_bayes._fitter import Fitter
 from scaling_bayes._jobs import in_processes
-from scaling_bayes._kept import describe, digest_of, file_in, folder_at, sentence_on, writing
+from scaling_bayes._kept import describe, digest_of, file_in, folder_at, sentence_on
 from scaling_bayes._progress import watched
 from scaling_bayes._seeds import check_seed
 from scaling_bayes._version import __version__
-from scaling_bayes.errors import FileFormatError, GroupsError, InputError, ScalingBayesError
+from scaling_bayes.errors import (
+    ConvergenceError,
+    FileFormatError,
+    GroupsError,
+    InputError,
+    ScalingBayesError,
+)
 from scaling_bayes.laws import Law
 from scaling_bayes.runs import Runs
 
@@ -100,8 +106,7 @@ def fit_groups(
             for (name, *_), found in fitted:
                 if isinstance(found, Fit):
                     if name in files:
-                        with writing(files[name]) as temporary:
-                            found.save(temporary)
+                        found.save(files[name])
                     fits[name] = found
                 else:
                     errors[name] = found
@@ -168,8 +173,14 @@ def _files(
 
 
 def _read(path: Path, fitter: Fitter) -> Fit | None:
-    """Return a fit; None if there is no file, or it is damaged."""
+    """Return a fit; None if there is no file, it is damaged, or its draws are refused."""
     try:
-        return load(path, law=fitter.law, noise=fitter.noise, discrepancy=fitter.discrepancy)
-    except (OSError, FileFormatError):
+        return load(
+            path,
+            law=fitter.law,
+            noise=fitter.noise,
+            discrepancy=fitter.discrepancy,
+            on_failure=fitter.on_failure,
+        )
+    except (FileFormatError, ConvergenceError):
         return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._atomic import replacing
+from scaling_bayes._atomic import write_whole
 from scaling_bayes._fitter import Fitter
+from scaling_bayes._sealed import SealError, sealed, unsealed
 from scaling_bayes._user_path import path_of
 from scaling_bayes.errors import InputError
 from scaling_bayes.parameters import Declared
@@ -43,23 +43,23 @@ def file_in(folder: Path, determinants: str, suffix: str) -> Path:
     return folder / f"{hashlib.sha256(determinants.encode()).hexdigest()[:40]}{suffix}"
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Give the path of a temporary file, which becomes the file when it is whole.
+def keep(path: Path, content: bytes) -> None:
+    """Write what `kept_at` reads; the file appears only when it is whole.
 
     Raises
     ------
     InputError
         If it cannot be written.
     """
+    write_whole(path, sealed(content))
+
+
+def kept_at(path: Path) -> bytes | None:
+    """Return what `keep` wrote; None if there is no such file, or it is damaged."""
     try:
-        with replacing(path) as temporary:
-            yield temporary
-    except OSError as error:
-        raise InputError(
-            f"{path.parent} cannot be written to: {error}. Give a folder that you may "
-            "write to, and look for room on the disk."
-        ) from error
+        return unsealed(path.read_bytes())
+    except (OSError, SealError):
+        return None
 
 
 def sentence_on(directory: str | Path | None, finished: str) -> str:

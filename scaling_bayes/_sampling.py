@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from scaling_bayes._compiled import compiled
-from scaling_bayes._diagnostics import diagnose
+from scaling_bayes._diagnostics import Diagnostics, diagnose
 from scaling_bayes._kernel.power_sum_density import PowerSumDensity
 from scaling_bayes._progress import Watch
 from scaling_bayes.errors import ConvergenceError, ConvergenceWarning, InputError
@@ -294,8 +294,7 @@ def sample_checked(
     InputError
         If `on_failure` is unknown.
     """
-    if on_failure not in ("raise", "warn"):
-        raise InputError(f"on_failure is {on_failure!r}; take 'raise' or 'warn'.")
+    check_on_failure(on_failure)
     for attempt in (settings, settings.more_careful()):
         watch.tell("compiling")
         data_tree = sampler(data, attempt, seed=int(rng.integers(2**31)), watch=watch)
@@ -309,13 +308,26 @@ def sample_checked(
             return data_tree
         if attempt is settings:
             watch.add("once more with smaller steps")
-    message = (
+    refuse_or_warn(
+        diagnostics,
         "the sampler did not converge, also with smaller steps, a longer warm-up and twice the "
-        "draws: " + "; ".join(diagnostics.failures()) + f". {REMEDIES}"
+        "draws",
+        on_failure,
     )
+    return data_tree
+
+
+def check_on_failure(on_failure: OnFailure) -> None:
+    """Raise `InputError` if `on_failure` is unknown."""
+    if on_failure not in ("raise", "warn"):
+        raise InputError(f"on_failure is {on_failure!r}; take 'raise' or 'warn'.")
+
+
+def refuse_or_warn(diagnostics: Diagnostics, opening: str, on_failure: OnFailure) -> None:
+    """Raise `ConvergenceError`, or warn, of draws that fail their checks."""
+    message = f"{opening}: {'; '.join(diagnostics.failures())}. {REMEDIES}"
     if on_failure == "raise":
         raise ConvergenceError(
             message + ' To look at the draws all the same, pass on_failure="warn".'
         )
-    warnings.warn(message, ConvergenceWarning, stacklevel=2)
-    return data_tree
+    warnings.warn(message, ConvergenceWarning, stacklevel=3)

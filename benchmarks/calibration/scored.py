@@ -25,7 +25,7 @@ from minima import Minimum
 from sweeps import Sweep
 
 import scaling_bayes as sb
-from scaling_bayes._atomic import replacing
+from scaling_bayes._atomic import write_whole
 from scaling_bayes._backtest._refit import Plan, Refit, _allocates, _scored
 from scaling_bayes._forecaster import Forecaster
 from scaling_bayes._identifiability import check_identifiable
@@ -120,8 +120,7 @@ def _kept(
         return points, points.attrs.pop("rest")
     points, rest = _refitted(cut, name, forecaster, seed=seed)
     points.attrs = {"rest": rest}
-    with replacing(path) as temporary:
-        points.to_parquet(temporary)
+    write_whole(path, points.to_parquet())
     points.attrs = {}
     return points, rest
 

@@ -25,7 +25,7 @@ from rich.progress import track
 from scored import Cut, scored
 from sweeps import CURVES, SOURCES, sweeps
 
-from scaling_bayes._atomic import replacing
+from scaling_bayes._atomic import write_whole
 
 QUICK_SOURCE, QUICK_CUTS = "tiny_transformers", 2
 
@@ -59,11 +59,10 @@ def main() -> None:
     )
     tables = list(track(found, "Cuts", total=len(cuts)))
     for name in tables[0]:
-        with replacing(options.output / f"{name}.parquet") as path:
-            pd.concat([each[name] for each in tables], ignore_index=True).to_parquet(path)
+        whole = pd.concat([each[name] for each in tables], ignore_index=True)
+        write_whole(options.output / f"{name}.parquet", whole.to_parquet())
     text = report(options.output)
-    with replacing(options.output / "table.md") as path:
-        path.write_text(text)
+    write_whole(options.output / "table.md", text.encode())
     print(text)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{(time.perf_counter() - start) / 60:.1f} minutes, load now {load}")

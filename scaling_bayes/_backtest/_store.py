@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +12,7 @@ import pandas as pd
 
 from scaling_bayes._backtest._refit import Outcome, Plan, Refit
 from scaling_bayes._forecaster import Forecaster
-from scaling_bayes._kept import describe, digest_of, file_in, folder_at, writing
+from scaling_bayes._kept import describe, digest_of, file_in, folder_at, keep, kept_at
 from scaling_bayes._version import __version__
 from scaling_bayes.runs import Runs
 
@@ -19,7 +20,7 @@ FORMAT = 1
 
 
 class Store:
-    """A folder with one Parquet file for each finished refit.
+    """A folder with one file for each finished refit: Parquet, and a checksum after it.
 
     Parameters
     ----------
@@ -60,11 +61,11 @@ class Store:
 
     def read(self, refit: Refit) -> Outcome | None:
         """Return what a refit gave; None if there is no file, or it is damaged."""
-        try:
-            points = pd.read_parquet(self.path(refit))
-            rest = {name: points.attrs.pop(name) for name in ("allocation", "failures")}
-        except (OSError, ValueError, KeyError):
+        content = kept_at(self.path(refit))
+        if content is None:
             return None
+        points = pd.read_parquet(io.BytesIO(content))
+        rest = {name: points.attrs.pop(name) for name in ("allocation", "failures")}
         return Outcome(points, **rest)
 
     def write(self, refit: Refit, outcome: Outcome) -> None:
@@ -77,5 +78,4 @@ class Store:
         """
         points = outcome.points.copy()
         points.attrs = {"allocation": outcome.allocation, "failures": outcome.failures}
-        with writing(self.path(refit)) as temporary:
-            points.to_parquet(temporary)
+        keep(self.path(refit), points.to_parquet())

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from scaling_bayes._coordinates import COORDINATES_KEY
 from scaling_bayes._decision import Decision
-from scaling_bayes._fit import COORDINATES_KEY, Fit
+from scaling_bayes._fit import Fit
 from scaling_bayes._fitter import Fitter
 from scaling_bayes._next_run._candidates import WEIGHT
 from scaling_bayes._next_run._simulation import Simulation, expected_losses

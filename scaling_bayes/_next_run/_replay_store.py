@@ -8,14 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from scaling_bayes._kept import describe, digest_of, file_in, folder_at, writing
+from scaling_bayes._kept import describe, digest_of, file_in, folder_at, keep, kept_at
 from scaling_bayes._version import __version__
 
 Records = list[dict[str, Any]]
 
 
 class StartStore:
-    """A folder with one JSON file for each finished start.
+    """A folder with one file for each finished start: JSON, and a checksum after it.
 
     Parameters
     ----------
@@ -41,13 +41,8 @@ class StartStore:
 
     def read(self, starts: Iterable[int]) -> dict[int, Records]:
         """Return the records of those starts that are there and whole."""
-        found = {}
-        for start in starts:
-            try:
-                found[start] = json.loads(self._path(start).read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-        return found
+        kept = {start: kept_at(self._path(start)) for start in starts}
+        return {start: json.loads(content) for start, content in kept.items() if content}
 
     def write(self, start: int, records: Records) -> None:
         """Keep the records of a start; the file appears only when it is whole.
@@ -57,8 +52,7 @@ class StartStore:
         InputError
             If it cannot be written.
         """
-        with writing(self._path(start)) as temporary:
-            temporary.write_text(json.dumps(records), encoding="utf-8")
+        keep(self._path(start), json.dumps(records).encode())
 
     def _path(self, start: int) -> Path:
         return file_in(self._folder, f"{self._described}\0{start}", ".json")

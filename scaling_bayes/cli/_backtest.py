@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from scaling_bayes._atomic import replacing
+from scaling_bayes._atomic import write_whole
 from scaling_bayes._user_path import writable
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli import _options as options
@@ -169,6 +169,5 @@ def _table(pooled: pd.DataFrame, along: str) -> Group:
 def _write(points: pd.DataFrame, target: Path) -> None:
     if target.suffix.lower() != ".csv":
         raise InputError(f"--output {target}: the name must end in .csv.")
-    with replacing(target) as temporary:
-        temporary.write_text(csv_of(points), encoding="utf-8")
+    write_whole(target, csv_of(points).encode())
     note(f"Wrote {target}")

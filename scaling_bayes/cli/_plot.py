@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import io
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from scaling_bayes._atomic import replacing
+from scaling_bayes._atomic import write_whole
 from scaling_bayes._user_path import writable
 from scaling_bayes.cli._answer import note
 from scaling_bayes.cli._options import FitFile, OwnLaw
@@ -103,7 +104,8 @@ def save_picture(axes: Axes | np.ndarray, target: Path) -> None:
     import numpy as np
 
     figure = np.ravel(np.asarray(axes, dtype=object))[0].figure
-    with replacing(target) as temporary:
-        figure.savefig(temporary, dpi=150, bbox_inches="tight")
+    picture = io.BytesIO()
+    figure.savefig(picture, format=target.suffix[1:].lower(), dpi=150, bbox_inches="tight")
     plt.close(figure)
+    write_whole(target, picture.getvalue())
     note(f"Wrote {target}")

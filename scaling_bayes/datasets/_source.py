@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from scaling_bayes._atomic import replacing
+from scaling_bayes._atomic import write_whole
 from scaling_bayes._user_path import path_of
-from scaling_bayes.errors import RunsError
+from scaling_bayes.errors import InputError, RunsError
 
 FOLDER_VARIABLE: Final = "SCALING_BAYES_DATA"
 _AT_ONCE: Final = 8
@@ -152,10 +152,9 @@ def _download(url: str) -> bytes:
 def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
+        write_whole(path, content)
+    except (OSError, InputError) as error:
         raise RunsError(
-            f"{path} cannot be written ({error.strerror}). Make room for the cache there, or set "
+            f"{path} cannot be written ({error}). Make room for the cache there, or set "
             f"{FOLDER_VARIABLE} to a folder that holds the table."
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import io
 import json
@@ -25,7 +26,7 @@ from rich.console import Console
 
 import scaling_bayes as sb
 from scaling_bayes._allocation_answer import DEFAULT_TOLERANCE
-from scaling_bayes._atomic import replacing
+from scaling_bayes._atomic import write_whole
 from scaling_bayes._doubtful_runs import doubts_about
 from scaling_bayes._progress import Lines
 from scaling_bayes._sampling import SAMPLERS
@@ -656,19 +657,21 @@ def test_costs_are_decimals() -> None:
     assert shown == ["0.0000", "<0.0001", "0.0001", "0.0046", "0.1235"]
 
 
-def test_file_is_replaced_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_file_is_replaced_only_when_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "picture.png"
     path.write_text("old")
 
-    def write_half() -> None:
-        with replacing(path) as temporary:
-            temporary.write_text("half")
-            raise OSError("no space left")
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="no space left"):
-        write_half()
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", no_space)
+        with pytest.raises(sb.errors.InputError, match="No space left"):
+            write_whole(path, b"half")
     assert path.read_text() == "old"
-    with replacing(path) as temporary:
-        temporary.write_text("new")
+    assert list(tmp_path.iterdir()) == [path]
+    write_whole(path, b"new")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import scaling_bayes as sb
-from scaling_bayes._fit import COORDINATES_KEY
+from scaling_bayes._coordinates import COORDINATES_KEY
 from scaling_bayes.errors import FileFormatError
 
 
