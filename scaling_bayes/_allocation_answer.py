@@ -40,6 +40,8 @@ DEFAULT_TOLERANCE = 0.001
 _SEARCH_FACTOR = 1e4
 _ROUNDING = 1e-8
 _GRID = 96
+_LEAST_COST = 1e-6
+"""Nats per token below which a cost is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +170,7 @@ class Allocation:
         n_params = np.exp(log_n)
         tokens = self.flops / (k * n_params)
         given_up = self.loss_given_up(n_params)
+        cost = given_up.clip(min=0.0)
         better_by = -float(given_up.min())
         if self._bent is None and better_by > _ROUNDING:
             raise NoOptimumError(
@@ -180,8 +183,8 @@ class Allocation:
                 "tokens": ("budget", tokens),
                 "tokens_per_param": ("budget", tokens / n_params),
                 "expected_loss": ("budget", self._expected_loss(log_n, self.flops)),
-                "cost_mean": given_up.mean(SAMPLE_DIMS),
-                "cost_p95": quantile(given_up, 0.95).drop_vars("quantile"),
+                "cost_mean": cost.mean(SAMPLE_DIMS),
+                "cost_p95": quantile(cost, 0.95).drop_vars("quantile"),
             }
         )
 
@@ -314,6 +317,10 @@ def _lines_of(row: Mapping[Hashable, Any], curve: str, *, with_intervals: bool) 
     )
     if with_intervals:
         yield (
-            f"  committing to it costs {row['cost_mean']:.2g} nats on average, "
-            f"{row['cost_p95']:.2g} at the 95th percentile of draws"
+            f"  committing to it costs {_cost(row['cost_mean'])} nats on average, "
+            f"{_cost(row['cost_p95'])} at the 95th percentile of draws"
         )
+
+
+def _cost(nats: float) -> str:
+    return f"{nats:.2g}" if nats >= _LEAST_COST else f"less than {_LEAST_COST:g}"

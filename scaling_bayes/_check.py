@@ -33,6 +33,8 @@ LITTLE_CONTRACTION = 0.5
 TIED = 0.95
 """Correlation from which on two parameters are named as a ridge."""
 
+_LEAST_PERCENT = 0.005
+"""Percent of the loss, below which a trend shows as 0.00 and matters to nobody."""
 _MOST_OUTLIERS = 5
 _NAMES = {
     "n_params": "model size",
@@ -191,11 +193,20 @@ def _with_adjusted(*tables: pd.DataFrame) -> Iterator[pd.DataFrame]:
         start += len(table)
 
 
+def _out_of_line(table: pd.DataFrame) -> pd.Series:
+    """Return which quantities are off by more than replicates, and by enough to be seen."""
+    significant = table["p_adjusted"].astype(float) < SIGNIFICANT
+    return significant & ((table["unit"] != "% of loss") | (table["size"].abs() >= _LEAST_PERCENT))
+
+
 def _verdict(trends: pd.DataFrame, groups: pd.DataFrame, law: str) -> str:
     tested = pd.concat([trends["p"], groups["p"]]).astype(float).dropna()
     quantities = f"{len(tested)} test quantities of trends, spread, tails and groups"
+    n_left = len(trends) + len(groups) - len(tested)
+    if n_left:
+        quantities += f" ({n_left} more cannot be tested, since {law} takes them up)"
     values = pd.concat([trends["p_adjusted"], groups["p_adjusted"]]).astype(float)
-    n_found = int((values < SIGNIFICANT).sum())
+    n_found = int(_out_of_line(trends).sum() + _out_of_line(groups).sum())
     if tested.empty:
         return (
             f"Residuals could not be tested: {law} takes up every trend that these runs could "
@@ -228,7 +239,7 @@ def _trend_words(trends: pd.DataFrame, residuals: pd.DataFrame, law: str) -> Ite
     strength = (
         trends["size"] - trends[["replicated_lower", "replicated_upper"]].mean(axis=1)
     ).abs()
-    found = trends[trends["p_adjusted"] < SIGNIFICANT]
+    found = trends[_out_of_line(trends)]
     for index in (strength / width)[found.index].sort_values(ascending=False).index:
         yield _of_trend(trends.loc[index], residuals, law)
 
@@ -267,7 +278,7 @@ def _of_trend(row: Any, residuals: pd.DataFrame, law: str) -> str:
 
 
 def _group_words(groups: pd.DataFrame, law: str) -> Iterator[str]:
-    found = groups[groups["p_adjusted"] < SIGNIFICANT]
+    found = groups[_out_of_line(groups)]
     for row in found.to_dict("records"):
         yield (
             f"The {row['n_runs']} runs of group {row['group']!r} lie {abs(row['size']):.2f}% "

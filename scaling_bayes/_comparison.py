@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -220,6 +221,12 @@ def _common_runs(fits: Mapping[str, Fit]) -> Runs:
                 f"{name!r} was fitted to other runs ({other.runs.source}, {len(other.runs)}) than "
                 f"{first!r} ({fit.runs.source}, {len(fit.runs)}). Fit both to the same runs, or "
                 "score them on runs that neither has seen by sb.score(sources, held_out)."
+            )
+    for (name, one), (again, other) in combinations(fits.items(), 2):
+        if one.draws.equals(other.draws):
+            raise InputError(
+                f"{name!r} and {again!r} are the same fit: nothing is to be compared. Give each "
+                "fit once."
             )
     return fit.runs
 

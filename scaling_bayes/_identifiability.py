@@ -46,7 +46,8 @@ def check_identifiable(runs: Runs, law: Law) -> None:
     ------
     IdentifiabilityError
         If there are fewer runs than parameters of the law, or fewer distinct sizes of runs
-        (repetitions with another seed tell of the noise, not of the law), or a size hardly varies.
+        (repetitions with another seed tell of the noise, not of the law), a size hardly varies,
+        or all losses are the same.
 
     Warns
     -----
@@ -58,6 +59,12 @@ def check_identifiable(runs: Runs, law: Law) -> None:
             f"{runs.source} holds {len(runs)} runs, and {law.name} has {len(law.parameters)} "
             f"parameters ({', '.join(law.parameter_names)}). Add runs, or take a law with fewer "
             "parameters."
+        )
+    loss = runs.frame["loss"]
+    if loss.nunique() == 1:
+        raise IdentifiabilityError(
+            f"every loss in {runs.source} is {loss.iloc[0]:.6g}: runs of different sizes that lose "
+            "the same tell nothing of a law. Is it the right column, of the end of each run?"
         )
     columns = runs.covariates(law.covariates)
     n_distinct = _n_distinct(*columns.values())

@@ -55,7 +55,6 @@ def sensitivity_of(source: Modelled) -> pd.DataFrame:
     DataFrame
         One row a parameter; see `Check`.
     """
-    import arviz_stats
     import pymc as pm
     import xarray as xr
 
@@ -85,18 +84,8 @@ def sensitivity_of(source: Modelled) -> pd.DataFrame:
         "log_likelihood": xr.Dataset({OBSERVED: log_likelihood}),
     }
     scaled = xr.DataTree.from_dict(groups)
-    table = pd.DataFrame(
-        {
-            group: _by_parameter(arviz_stats.psense(scaled, group=group))
-            for group in ("prior", "likelihood")
-        }
-    )
-    each = pd.DataFrame(
-        {
-            name: _by_parameter(arviz_stats.psense(scaled, group="prior", group_var_names=[name]))
-            for name in log_prior.data_vars
-        }
-    )
+    table = pd.DataFrame({group: _moved_by(scaled, group) for group in ("prior", "likelihood")})
+    each = pd.DataFrame({name: _moved_by(scaled, "prior", [name]) for name in log_prior.data_vars})
     table["most_sensitive_to"] = each.idxmax(axis=1)
     table["diagnosis"] = np.select(
         [
@@ -107,6 +96,20 @@ def sensitivity_of(source: Modelled) -> pd.DataFrame:
         default=NEITHER,
     )
     return table
+
+
+def _moved_by(scaled: xr.DataTree, group: str, names: list[str] | None = None) -> pd.Series:
+    """Return how far each parameter moves when some densities are raised to a power."""
+    import arviz_stats
+
+    try:
+        moved = arviz_stats.psense(scaled, group=group, group_var_names=names)
+    except ValueError as error:
+        # Of exact runs, whose draws are so close together that the density does not vary.
+        if "tail values are the same" not in str(error):
+            raise
+        return pd.Series(0.0, index=list(scaled["posterior"].data_vars)).rename_axis("parameter")
+    return _by_parameter(moved)
 
 
 def identifiability_of(source: LawDraws, *, seed: int | None = None) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -54,11 +55,12 @@ def check(
                 _numbers.number(row["size"]),
                 str(row["unit"]),
                 _numbers.bounds(row["replicated_lower"], row["replicated_upper"], _numbers.number),
-                f"{row['p']:.3f}",
+                "" if isnan(row["p"]) else f"{row['p']:.3f}",
             ]
             for row in trends.to_dict("records")
         ],
-        caption="p: share of replicates at least as far out, two-sided, of one quantity by itself.",
+        caption="p: share of replicates at least as far out, two-sided, of one quantity by itself; "
+        "none where law and discrepancy take the quantity up, so that it cannot be tested.",
     )
     show(
         Answer([shown], [], trends, document, opening=[in_options(each) for each in checked.words]),

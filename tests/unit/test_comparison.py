@@ -263,3 +263,8 @@ def test_a_marginal_likelihood_of_the_law_alone_is_not_that_with_discrepancy(bot
 def test_a_backtest_has_a_law_by_the_name_of_every_fit(both, backtest):
     with pytest.raises(InputError, match="the backtest has no law 'k'"):
         sb.compare({"k": both["kaplan"]}, backtest=backtest)
+
+
+def test_a_fit_that_is_given_twice_is_refused(fit):
+    with pytest.raises(InputError, match="'one' and 'again' are the same fit"):
+        sb.compare({"one": fit, "again": fit})

@@ -117,3 +117,9 @@ def test_a_law_without_terms_names_its_sizes():
 
     with pytest.raises(IdentifiabilityError, match="the parameters of the tokens term cannot"):
         check_identifiable(sweep(WIDE_N, np.full(12, 2e10)), Plain())
+
+
+def test_losses_that_are_all_the_same_are_refused():
+    frame = sweep(WIDE_N, np.roll(np.geomspace(2e9, 2e12, 12), 5)).frame.assign(loss=2.5)
+    with pytest.raises(IdentifiabilityError, match=r"every loss in .* is 2\.5"):
+        check_identifiable(sb.Runs(frame), sb.laws.Chinchilla())
