@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -27,7 +28,7 @@ from scaling_bayes.plots._axes import literal
 
 ORDERS = "\x1b[31m\x07\u202e\u2066\x9b2J\r"
 NAME = f"a{ORDERS}b"
-TEX = (r"$\frac{$", "$x$", r"a\$b$c", "_hidden", "50% & #1 {}^_", r"\alpha_{", "$$", "$", r"\\$a$")
+TEX = ("$", r"_hidden $x$ 50% & #1 {}^_ \\$a$ $$", r"a\$b$c \alpha_{ $\frac{$")
 Run = Callable[..., SimpleNamespace]
 
 
@@ -57,6 +58,13 @@ def named(fit: sb.Fit, **changes: Any) -> sb.Fit:
     return sb.Fit(changes.get("law", fit.law), fit.noise, runs, fit.data_tree)
 
 
+def another(fit: sb.Fit) -> sb.Fit:
+    """Return a fit of the same runs whose draws are others."""
+    tree = fit.data_tree.copy()
+    tree["posterior"] = fit.data_tree["posterior"].to_dataset().map(lambda draws: 1.001 * draws)
+    return dataclasses.replace(fit, data_tree=tree)
+
+
 @pytest.fixture(scope="module")
 def hostile(fit: sb.Fit) -> sb.Fit:
     return named(fit, law=HostileLaw())
@@ -76,7 +84,7 @@ def everything_said(fit: sb.Fit) -> Iterator[object]:
         columns=["flops"]
     )
     diagnosis = sb.diagnose_run(fit, larger.set_index(pd.Index([NAME] * len(larger))), seed=1)
-    comparison = sb.compare({NAME: fit, f"{NAME}2": fit}, seed=1)
+    comparison = sb.compare({NAME: fit, f"{NAME}2": another(fit)}, seed=1)
     average = sb.average({NAME: fit, f"{NAME}2": fit}, weights={NAME: 0.5, f"{NAME}2": 0.5})
     yield from (fit, fit.runs, fit.summary(), checked, decision, values, spending, diagnosis)
     yield from (comparison, average, fit.allocate(flops=1e22), fit.compute_to_reach(2.5))
@@ -138,7 +146,7 @@ def files(fit: sb.Fit, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str,
     found = {name: folder / f"{name}{ORDERS}.{end}" for name, end in FILES.items()}
     shipped = named(fit)
     shipped.save(found["fit"])
-    shipped.save(found["again"])
+    another(shipped).save(found["again"])
     shipped.runs.frame.to_csv(found["runs"], index=False)
     larger = shipped.runs.frame.assign(loss=lambda runs: runs["loss"] * 1.001)
     larger.drop(columns="flops").to_csv(found["larger"], index=False)

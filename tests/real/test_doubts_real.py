@@ -27,6 +27,10 @@ def test_three_training_sets_as_one_are_named(real_data):
 
 def test_repeated_data_is_named(real_data):
     runs = sb.read_runs(real_data("datablations.csv"))
-    with pytest.warns(sb.errors.DoubtWarning, match="up to 9000 times"):
+    with (
+        pytest.warns(sb.errors.DoubtWarning, match="up to 9000 times"),
+        pytest.warns(sb.errors.DoubtWarning, match="over 10% more loss"),
+    ):
         fit = sb.fit(runs, settings=QUIET, seed=0)
-    assert "repeated data" in {doubt.kind for doubt in fit.doubts}
+    said = {doubt.kind for doubt in fit.doubts}
+    assert said == {"repeated data", "order of losses", "tails of noise"}
