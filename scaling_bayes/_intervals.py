@@ -49,8 +49,11 @@ def interval(
 
 
 def quantile(draws: xr.DataArray, q: float | list[float]) -> xr.DataArray:
-    """Return quantiles over the draws; each is one of the draws, so that infinity is safe."""
-    return draws.quantile(q, dim=SAMPLE_DIMS, method="inverted_cdf")
+    """Return quantiles over the draws; each is one of the draws, so that infinity is safe.
+
+    Where a draw is not a number, neither is the quantile.
+    """
+    return draws.quantile(q, dim=SAMPLE_DIMS, method="inverted_cdf", skipna=False)
 
 
 def shown_in_words(draws: xr.DataArray) -> str:

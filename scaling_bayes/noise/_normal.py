@@ -33,8 +33,11 @@ class Normal(Noise):
 
     def sample(self, log_loss: Any, p: Any, rng: np.random.Generator, *, weight: Any = 1.0) -> Any:
         """Return log losses of new runs; see `Noise.sample`."""
-        scatter = log_loss.copy(data=rng.standard_normal(log_loss.shape))
-        return log_loss + p.sigma / weight**0.5 * scatter
+        drawn = log_loss.copy(data=rng.standard_normal(log_loss.shape))
+        # In place: there may be millions of runs and draws.
+        drawn *= p.sigma / weight**0.5
+        drawn += log_loss
+        return drawn
 
     def log_density(
         self,

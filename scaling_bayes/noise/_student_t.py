@@ -48,8 +48,11 @@ class StudentT(Noise):
     def sample(self, log_loss: Any, p: Any, rng: np.random.Generator, *, weight: Any = 1.0) -> Any:
         """Return log losses of new runs; see `Noise.sample`."""
         nu = p.nu.broadcast_like(log_loss).transpose(*log_loss.dims)
-        scatter = nu.copy(data=rng.standard_t(nu.values))
-        return log_loss + p.sigma / weight**0.5 * scatter
+        drawn = log_loss.copy(data=rng.standard_t(nu.values))
+        # In place: there may be millions of runs and draws.
+        drawn *= p.sigma / weight**0.5
+        drawn += log_loss
+        return drawn
 
     def log_density(
         self,
