@@ -209,7 +209,7 @@ def _as_damage(path: Path) -> Iterator[None]:
         raise
     # The file may be a stranger's: JSON, pandas, HDF5, xarray and PyMC raise anything at it.
     except Exception as error:
-        raise _damaged(path, str(error) or repr(error)) from error
+        raise _damaged(path, str(error).rstrip(".") or repr(error)) from error
 
 
 def _damaged(path: Path, reason: str) -> FileFormatError:

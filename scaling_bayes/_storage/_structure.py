@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import h5py
 
-MOST_OBJECTS = 10_000
+MOST_OBJECTS = 1_000
 """Groups and arrays in a file; a fit has about sixty."""
 MOST_TEXTS = 32
 """Texts in one attribute; the most dims that an array can have."""

@@ -13,6 +13,7 @@ from scaling_bayes.cli._allocate import allocate
 from scaling_bayes.cli._answer import note, print_for_people, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW
 from scaling_bayes.cli._plot import save_picture
+from scaling_bayes.cli._rescue import save_or_rescue
 from scaling_bayes.cli._summary import summary_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def demo(
     fit = sb.fit(train, seed=_SEED)
     show(summary_of(fit, DEFAULT_VIEW), DEFAULT_VIEW)
     print_for_people(_against_truth(fit, held_out, largest))
-    saved = fit.save(folder / "fit.nc")
+    saved = save_or_rescue(fit, folder / "fit.nc")
     print_for_people(_measured_at(held_out, _BUDGET * largest))
     allocate(str(saved), flops=(f"{_BUDGET * largest:.4g}",))
     forecasts = plots.plot_held_out({fit.label: fit}, held_out, seed=_SEED)

@@ -11,6 +11,7 @@ from scaling_bayes.cli import _options as options
 from scaling_bayes.cli._answer import note, show
 from scaling_bayes.cli._options import DEFAULT_VIEW, View
 from scaling_bayes.cli._reading import announce, names_of, read_table
+from scaling_bayes.cli._rescue import save_or_rescue
 from scaling_bayes.cli._sources import law_named, noise_named
 from scaling_bayes.cli._summary import summary_of
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
@@ -78,4 +79,4 @@ def fit(
     if target is None:
         note("Not saved; add --output fit.nc to keep the fit.")
     else:
-        note(f"Saved to {fitted.save(target)}")
+        note(f"Saved to {save_or_rescue(fitted, target)}")
