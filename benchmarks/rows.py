@@ -1,7 +1,7 @@
 """Time and memory as rows grow from 240 to 100,000, and points and budgets beyond.
 
 Each size runs in a process of its own. By rows, it reads simulated runs from a CSV file, fits
-Chinchilla's law, alone and with discrepancy (2 x 500 draws), compares it with itself by PSIS-LOO,
+Chinchilla's law, alone and with discrepancy (2 x 500 draws), scores it by PSIS-LOO,
 checks it, and forecasts every row. By points and budgets, it asks a fit of 240 runs (4 x 1000
 draws, or 4 x 100 for a million points) for the table of a forecast or an allocation. A slope of 1
 between two sizes in log-log is linear; fixed costs make it smaller. Seconds are those of the
@@ -75,7 +75,7 @@ def by_rows(law: str, n_rows: int) -> Figures:
         runs = step("read", lambda: sb.read_runs(path))
     fit = step("fit", lambda: fitter.fit(runs, seed=1))
     step("forecast", lambda: fit.forecast(runs, seed=1).interval())
-    step("compare", lambda: sb.compare({"one": fit, "the same": fit}))
+    step("compare", lambda: sb.compare({"one": fit}))
     step("check", lambda: fit.check(seed=1))
     return step.figures
 

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scaling_bayes as sb
@@ -19,6 +19,7 @@ from scaling_bayes.errors import DoubtWarning, IdentifiabilityWarning
 
 LAW = sb.laws.Coupled()
 QUIET = sb.SamplerSettings(progressbar=False)
+some_tables = settings(max_examples=25)
 
 
 def table(seed: int = 0) -> pd.DataFrame:
@@ -43,6 +44,7 @@ def test_nothing_is_said_of_a_sound_table():
     assert kinds(table()) == set()
 
 
+@some_tables
 @given(factor=st.sampled_from([1e-3, 1e3]), seed=st.integers(0, 99))
 def test_tokens_of_some_runs_in_another_unit_are_named(factor, seed):
     frame = table()
@@ -60,6 +62,7 @@ def test_sizes_of_all_runs_in_another_unit_are_named(column, factor):
     assert "unit of sizes" in kinds(frame)
 
 
+@some_tables
 @given(factor=st.floats(1e-12, 1e-3))
 def test_losses_too_small_for_text_are_named(factor):
     frame = table()
@@ -67,6 +70,7 @@ def test_losses_too_small_for_text_are_named(factor):
     assert "unit of loss" in kinds(frame)
 
 
+@some_tables
 @given(n=st.integers(1, 63), level=st.floats(12.6, 14.9))
 def test_losses_above_the_log_of_any_vocabulary_are_named(n, level):
     frame = table()
@@ -80,6 +84,7 @@ def test_losses_that_rise_with_compute_are_named():
     assert "order of losses" in kinds(frame)
 
 
+@some_tables
 @given(name=st.sampled_from(["run", "run_id", "run_name"]), each=st.integers(2, 20))
 def test_rows_of_one_run_are_named_by_their_column(name, each):
     frame = table()
@@ -97,6 +102,7 @@ def test_runs_named_one_by_one_are_nothing_to_doubt():
     assert kinds(frame) == set()
 
 
+@some_tables
 @given(n_checkpoints=st.integers(4, 30), start=st.integers(0, 5))
 def test_checkpoints_are_known_by_their_even_steps(n_checkpoints, start):
     steps = np.arange(1 + start, 1 + start + n_checkpoints)
@@ -107,6 +113,7 @@ def test_checkpoints_are_known_by_their_even_steps(n_checkpoints, start):
     assert "rows of one run" in kinds(frame)
 
 
+@some_tables
 @given(n_seeds=st.integers(2, 8))
 def test_repetitions_as_rows_are_named(n_seeds):
     frame = pd.concat([table(seed).assign(seed=seed) for seed in range(n_seeds)])
