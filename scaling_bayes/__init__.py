@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import lazy_loader
 
+from scaling_bayes._compile_folder import ensure_compile_folder as _ensure_compile_folder
 from scaling_bayes._version import __version__ as __version__
 
+_ensure_compile_folder()
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
