@@ -47,7 +47,6 @@ def used(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "environment",
     [
-        {"HOME": NOWHERE},
         {"HOME": NOWHERE, "TMPDIR": NOWHERE, "MPLCONFIGDIR": NOWHERE},
         {"HOME": NOWHERE, "PYTENSOR_FLAGS": f"floatX=float64,base_compiledir={NOWHERE}"},
     ],
