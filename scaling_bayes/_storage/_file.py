@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,13 +85,24 @@ def write(
             FORMAT_KEY: DISCREPANCY_FORMAT,
             "discrepancy": json.dumps(discrepancy.to_dict()),
         }
-    content = sealed(bytes(described.to_netcdf(engine="h5netcdf")))
+    content = sealed(_netcdf(described))
     if len(content) > MOST_BYTES:
         raise InputError(
             f"{path} cannot be written: it would take {len(content):.2g} bytes, and fits are read "
             f"up to {MOST_BYTES:.2g}. Keep fewer draws."
         )
     write_whole(path, content)
+
+
+def _netcdf(data_tree: xr.DataTree) -> bytes:
+    """Return a file that is made in memory, without asking a cluster of Dask to lock it."""
+    here: AbstractContextManager[object] = nullcontext()
+    if "dask" in sys.modules:
+        import dask.config
+
+        here = dask.config.set(scheduler="threads")
+    with here:
+        return bytes(data_tree.to_netcdf(engine="h5netcdf"))
 
 
 def read(

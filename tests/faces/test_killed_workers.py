@@ -45,11 +45,28 @@ def kill_while(sick: Path, n_runs: int, kept: Path) -> BeforeFit:
 
     def kill(n: int) -> None:
         if n == n_runs and sick.exists():
-            while not any(kept.glob("*.parquet")):
-                time.sleep(0.05)
-            os.kill(os.getpid(), signal.SIGKILL)
+            die_when_something_is_kept(kept)
 
     return kill
+
+
+def kill_second(sick: Path, n_runs: int, kept: Path) -> BeforeFit:
+    """Return what kills every process but the first that fits so many runs, and as late."""
+
+    def kill(n: int) -> None:
+        if n == n_runs and sick.exists():
+            try:
+                sick.with_name("spared").touch(exist_ok=False)
+            except FileExistsError:
+                die_when_something_is_kept(kept)
+
+    return kill
+
+
+def die_when_something_is_kept(kept: Path) -> None:
+    while not any(kept.glob("[!.]*")):
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def make_forecaster(before_fit: BeforeFit):
@@ -210,3 +227,51 @@ def test_where_it_cannot_go_on_the_error_says_what_is_kept(backend, tmp_path, re
     assert all(path.stat().st_mtime_ns == before for path, before in written.items())
     again = sb.backtest(runs, {"mortal": forecaster}, progressbar=False)
     pd.testing.assert_frame_equal(found.points, again.points, check_exact=True)
+
+
+def assert_resumed(call: Callable[..., object], sick: Path, kept: Path, words: str) -> object:
+    """Let a call fail in killed processes, and return what it gives when they are well."""
+    with joblib.parallel_config("loky", n_jobs=2), time_limit(TIME_LIMIT):
+        with pytest.raises(WorkerKilledError, match=rf"{words} are kept in {kept}; the same call"):
+            call(directory=kept)
+        written = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+        assert len(written) == 1
+        sick.unlink()
+        found = call(directory=kept)
+    assert len(list(kept.iterdir())) == 2
+    assert all(path.stat().st_mtime_ns == before for path, before in written.items())
+    return found
+
+
+@pytest.mark.slow
+def test_groups_go_on_from_what_is_kept(tmp_path):
+    runs = sb.datasets.load_tiny_transformers().where("part in ('isoflop', 'rectangle')")
+    n_runs = runs.frame["part"].value_counts()["rectangle"]
+    sick, kept = tmp_path / "sick", tmp_path / "kept"
+    sick.touch()
+    fitter = make_fitter(kill_while(sick, n_runs, kept))
+    call = partial(sb.fit_groups, runs, fitter, by="part", progressbar=False)
+    found = assert_resumed(call, sick, kept, "Finished fits")
+    sequential = call()
+    assert all(found[name].draws.equals(fit.draws) for name, fit in sequential.items())
+
+
+@pytest.mark.slow
+def test_a_replay_goes_on_from_what_is_kept(tmp_path):
+    runs = sb.datasets.load_tiny_transformers().where("part in ('isoflop', 'rectangle')")
+    sick, kept = tmp_path / "sick", tmp_path / "kept"
+    sick.touch()
+    call = partial(
+        sb.replay,
+        runs,
+        {"random": sb.policies.Random()},
+        law=make_fitter(kill_second(sick, 21, kept)),
+        flops=1e14,
+        budgets=[1e13],
+        runs_per_budget=1,
+        start=20,
+        n_starts=2,
+        progressbar=False,
+    )
+    found = assert_resumed(call, sick, kept, "Finished starts")
+    pd.testing.assert_frame_equal(found.to_frame(), call().to_frame(), check_exact=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +16,7 @@ import scaling_bayes as sb
 from scaling_bayes._backtest._refit import Plan, Refit
 from scaling_bayes._backtest._store import Store
 from scaling_bayes._kept import describe
+from scaling_bayes._sealed import unsealed
 from scaling_bayes.errors import InputError
 
 TABLES = ("points", "scores", "allocation", "failures")
@@ -64,6 +66,28 @@ def test_a_damaged_file_is_computed_again(sweep, found, tmp_path, content, make_
     assert_same(backtest(sweep, {"oracle": make_oracle(log)}, directory=kept), found)
     assert len(log.read_text().split()) == 5 + 1
     assert damaged.read_bytes() == whole
+
+
+@pytest.mark.parametrize("place", np.linspace(0, 1, 12, endpoint=False))
+def test_a_flipped_bit_anywhere_is_noticed(sweep, found, tmp_path, place, make_oracle):
+    log = tmp_path / "fits"
+    kept = tmp_path / "kept"
+    backtest(sweep, {"oracle": make_oracle(log)}, directory=kept)
+    damaged = sorted(kept.iterdir())[0]
+    content = bytearray(damaged.read_bytes())
+    content[int(place * len(content))] ^= 1
+    damaged.write_bytes(content)
+    assert_same(backtest(sweep, {"oracle": make_oracle(log)}, directory=kept), found)
+    assert len(log.read_text().split()) == 5 + 1
+
+
+def test_a_table_that_was_changed_is_computed_again(sweep, found, tmp_path, make_oracle):
+    kept = tmp_path / "kept"
+    backtest(sweep, {"oracle": make_oracle()}, directory=kept)
+    for file in kept.iterdir():
+        points = pd.read_parquet(io.BytesIO(unsealed(file.read_bytes())))
+        points.assign(crps=points["crps"] / 2).to_parquet(file)
+    assert_same(backtest(sweep, {"oracle": make_oracle()}, directory=kept), found)
 
 
 def test_failures_are_kept_too(sweep, tmp_path, make_oracle):

@@ -69,6 +69,11 @@ def test_finished_fits_are_read_and_only_what_differs_is_fitted(
     changed.loc[0, "loss"] *= 1.001
     assert n_fitted(sb.read_runs(changed)) == 1
     for file in tmp_path.iterdir():
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    assert n_fitted(corpora) == 2
+    for file in tmp_path.iterdir():
         file.write_bytes(file.read_bytes()[:1000])
     assert n_fitted(corpora) == 2
 

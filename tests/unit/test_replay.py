@@ -194,9 +194,12 @@ def test_finished_starts_are_read_and_only_what_differs_is_replayed(
     pd.testing.assert_frame_equal(more.iloc[: len(first)], first, check_exact=True)
     assert replayed(seed=1)[1] == 1 + 2 * 2
     assert replayed(budgets=[1e20])[1] > 1
-    for file in tmp_path.iterdir():
-        file.write_text(file.read_text()[:20])
-    assert replayed()[1] == n_first
+    for damage in (lambda text: text[:20], lambda text: text.replace('"spent": ', '"spent": 1')):
+        for file in tmp_path.iterdir():
+            file.write_text(damage(file.read_text()))
+        damaged, n_damaged = replayed()
+        assert n_damaged == n_first
+        pd.testing.assert_frame_equal(damaged, first, check_exact=True)
 
 
 def test_refits_that_fail_are_noted(fitter, runs, monkeypatch):
