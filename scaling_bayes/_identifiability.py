@@ -21,6 +21,8 @@ LEAST_LEVELS = 3
 """Distinct sizes that exponent, scale and irreducible loss need between them."""
 SAME_SIZE = 0.01
 """How far above the smallest size of a level, in logs, a size still counts as the same."""
+SAME_LOSS = 1e-6
+"""Largest over smallest loss, less 1, below which losses are the same but for rounding."""
 LEAST_SPREAD = np.log(1.25)
 """Spread of one log size where the other is held, below which their terms are hard to tell apart.
 
@@ -61,7 +63,7 @@ def check_identifiable(runs: Runs, law: Law) -> None:
             "parameters."
         )
     loss = runs.frame["loss"]
-    if loss.nunique() == 1:
+    if loss.max() / loss.min() - 1 < SAME_LOSS:
         raise IdentifiabilityError(
             f"every loss in {runs.source} is {loss.iloc[0]:.6g}: runs of different sizes that lose "
             "the same tell nothing of a law. Is it the right column, of the end of each run?"

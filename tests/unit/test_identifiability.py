@@ -37,6 +37,22 @@ def test_fewer_runs_than_parameters_are_refused(law):
         check_identifiable(few, law)
 
 
+@pytest.mark.parametrize("spread", [0.0, 1e-15, 1e-8])
+@pytest.mark.parametrize("level", [0.5, 1.0, 3.0, 11.0])
+def test_losses_that_are_all_the_same_are_refused_before_anything_is_sampled(law, level, spread):
+    frame = sweep(WIDE_N, WIDE_D).frame.assign(loss=level * (1 + spread * np.arange(12)))
+    runs = sb.Runs(frame, source="sweep.csv")
+    with pytest.raises(IdentifiabilityError, match=rf"every loss in sweep\.csv is {level:g}: runs"):
+        sb.fit(runs, law)
+
+
+def test_losses_that_differ_by_little_are_not_the_same(law):
+    frame = sweep(WIDE_N, WIDE_D).frame.assign(loss=3 - 1e-5 * np.arange(12))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IdentifiabilityWarning)
+        check_identifiable(sb.Runs(frame), law)
+
+
 def test_repetitions_of_two_sizes_are_not_twenty_sizes():
     runs = sweep(np.repeat([1e8, 1e9], 10), np.geomspace(1e9, 1e11, 20))
     with pytest.raises(
