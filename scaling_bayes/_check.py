@@ -34,7 +34,7 @@ TIED = 0.95
 """Correlation from which on two parameters are named as a ridge."""
 
 _LEAST_PERCENT = 0.005
-"""Percent of the loss, below which a trend shows as 0.00 and matters to nobody."""
+"""Percent of the loss, below which a trend shows as 0.00 and is not spoken of."""
 _MOST_OUTLIERS = 5
 _NAMES = {
     "n_params": "model size",
@@ -138,10 +138,10 @@ def check(source: Modelled, *, seed: int | None = None) -> Check:
     error = discrepancy_of(source)
     law = "the law" if error is None else "the law with its discrepancy"
     words = (
-        _verdict(trends, groups, law),
+        _verdict(trends, groups, residuals, law),
         *(() if error is None else [_shift_words(100 * scatter.shift, residuals)]),
         *_trend_words(trends, residuals, law),
-        *_group_words(groups, law),
+        *_group_words(groups, residuals, law),
         *_outlier_words(outliers, len(residuals)),
         *_sensitivity_words(sensitivity),
         *_identifiability_words(identifiability),
@@ -194,34 +194,49 @@ def _with_adjusted(*tables: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _out_of_line(table: pd.DataFrame) -> pd.Series:
-    """Return which quantities are off by more than replicates, and by enough to be seen."""
-    significant = table["p_adjusted"].astype(float) < SIGNIFICANT
-    return significant & ((table["unit"] != "% of loss") | (table["size"].abs() >= _LEAST_PERCENT))
+    """Return which quantities are off by more than replicates."""
+    return table["p_adjusted"].astype(float) < SIGNIFICANT
 
 
-def _verdict(trends: pd.DataFrame, groups: pd.DataFrame, law: str) -> str:
+def _told(table: pd.DataFrame, residuals: pd.DataFrame) -> pd.DataFrame:
+    """Return those that are out of line, and by enough of the loss to be seen.
+
+    Spread and tails, which are no percentage of the loss, are of noise that large.
+    """
+    noise = 100 * residuals["noise_scale"].max()
+    percent = table["size"].abs().where(table["unit"] == "% of loss", noise)
+    return table[_out_of_line(table) & (percent >= _LEAST_PERCENT)]
+
+
+def _verdict(trends: pd.DataFrame, groups: pd.DataFrame, residuals: pd.DataFrame, law: str) -> str:
     tested = pd.concat([trends["p"], groups["p"]]).astype(float).dropna()
     quantities = f"{len(tested)} test quantities of trends, spread, tails and groups"
     n_left = len(trends) + len(groups) - len(tested)
     if n_left:
         quantities += f" ({n_left} more cannot be tested, since {law} takes them up)"
-    values = pd.concat([trends["p_adjusted"], groups["p_adjusted"]]).astype(float)
-    n_found = int(_out_of_line(trends).sum() + _out_of_line(groups).sum())
     if tested.empty:
         return (
             f"Residuals could not be tested: {law} takes up every trend that these runs could "
             "show. Add runs of other sizes."
         )
+    n_found = int(_out_of_line(trends).sum() + _out_of_line(groups).sum())
+    n_told = len(_told(trends, residuals)) + len(_told(groups, residuals))
     if not n_found:
+        values = pd.concat([trends["p_adjusted"], groups["p_adjusted"]]).astype(float)
         return (
             f"Residuals show nothing that {law} and its noise would not give: of {quantities}, "
             f"the smallest p is {tested.min():.2g}, and {values.min():.2g} when adjusted for "
             "their number."
         )
-    return (
-        f"Residuals are not those of {law} and its noise: {n_found} of {quantities} "
-        f"{'is' if n_found == 1 else 'are'} out of line (p below {SIGNIFICANT:g} when adjusted "
-        "for their number)." + (" Trends overlap; the clearest comes first." if n_found > 1 else "")
+    found = (
+        f"{n_found} of {quantities} {'is' if n_found == 1 else 'are'} out of line (p below "
+        f"{SIGNIFICANT:g} when adjusted for their number)"
+    )
+    if not n_told:
+        size = f"by less than {_LEAST_PERCENT:g}% of the loss"
+        return f"Residuals show nothing that can be seen: {found}, {size}."
+    return f"Residuals are not those of {law} and its noise: {found}." + (
+        " Trends overlap; the clearest comes first." if n_told > 1 else ""
     )
 
 
@@ -239,7 +254,7 @@ def _trend_words(trends: pd.DataFrame, residuals: pd.DataFrame, law: str) -> Ite
     strength = (
         trends["size"] - trends[["replicated_lower", "replicated_upper"]].mean(axis=1)
     ).abs()
-    found = trends[_out_of_line(trends)]
+    found = _told(trends, residuals)
     for index in (strength / width)[found.index].sort_values(ascending=False).index:
         yield _of_trend(trends.loc[index], residuals, law)
 
@@ -277,8 +292,8 @@ def _of_trend(row: Any, residuals: pd.DataFrame, law: str) -> str:
     )
 
 
-def _group_words(groups: pd.DataFrame, law: str) -> Iterator[str]:
-    found = groups[_out_of_line(groups)]
+def _group_words(groups: pd.DataFrame, residuals: pd.DataFrame, law: str) -> Iterator[str]:
+    found = _told(groups, residuals)
     for row in found.to_dict("records"):
         yield (
             f"The {row['n_runs']} runs of group {row['group']!r} lie {abs(row['size']):.2f}% "
@@ -289,6 +304,7 @@ def _group_words(groups: pd.DataFrame, law: str) -> Iterator[str]:
 
 
 def _outlier_words(outliers: pd.DataFrame, n_runs: int) -> Iterator[str]:
+    outliers = outliers[outliers["residual_percent"].abs() >= _LEAST_PERCENT]
     for row, run in outliers.head(_MOST_OUTLIERS).iterrows():
         yield (
             f"Row {row} ({_sizes(run)}) has a loss of {run['loss']:.4g} where "

@@ -79,6 +79,15 @@ def test_check_gives_the_tables_of_the_python_api(run, document, fit_files):
     assert "replicated runs" in ran.out
 
 
+def test_a_quantity_that_cannot_be_tested_has_no_p_and_a_note(run, document, fit_files):
+    untested = [row for row in document("check", fit_files["smooth"])["trends"] if row["p"] is None]
+    assert untested
+    out = run("check", fit_files["smooth"]).out
+    assert "nan" not in out
+    assert "so that it cannot be tested" in " ".join(out.split())
+    assert f"({len(untested)} more cannot be tested" in " ".join(out.split())
+
+
 def test_diagnose_names_a_run_off_the_curve(document, fit_files, tmp_path):
     curve = float(sb.forecast(PUBLISHED, n_params=1e9, tokens=2e10).mean_curve.squeeze())
     table = pd.DataFrame({"n_params": [1e9], "tokens": [2e10], "loss": [1.05 * curve]})

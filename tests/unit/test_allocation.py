@@ -156,6 +156,30 @@ def test_a_draws_own_optimum_gives_up_nothing(fit, plan):
     assert float(own.recommended["cost_mean"].max()) < 1e-12
 
 
+@pytest.mark.parametrize("spread", [0.0, 1e-15, 1e-12, 1e-9])
+def test_no_cost_is_below_zero_and_none_of_rounding_is_shown(fit, plan, spread):
+    rng = np.random.default_rng(0)
+    draws = fit.draws.isel(draw=slice(100))
+    alike = {
+        name: float(draws[name][0, 0]) * (1 + spread * rng.standard_normal((4, 100)))
+        for name in fit.law.parameter_names
+    }
+    sure = SimpleNamespace(
+        label="sure",
+        law=fit.law,
+        draws=xr.Dataset({name: draws[name].copy(data=alike[name]) for name in alike}),
+        noise=None,
+        noise_draws=None,
+        flops_per_param_token=6.0,
+    )
+    found = sb.allocate(sure, flops=plan.flops)
+    frame = found.to_frame()
+    assert (frame[["cost_mean", "cost_p95"]] >= 0).all(axis=None)
+    lines = [line for line in repr(found).splitlines() if "committing to it" in line]
+    assert all("costs less than 1e-06 nats on average, less than 1e-06" in line for line in lines)
+    assert lines or not spread
+
+
 def test_what_gpt3_and_gopher_gave_up(truth):
     """Both are too large for their tokens; Chinchilla's point is close to the best."""
     given_up = sb.loss_given_up(

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.optimize import least_squares
 
 import scaling_bayes as sb
-from scaling_bayes import _trends
+from scaling_bayes import _check, _trends
 from scaling_bayes._check import outliers_of, residuals_of
 from scaling_bayes._trends import _taken_up, adjusted, groups_of, scatter_of, trends_of
 from scaling_bayes.discrepancy import BASIS, DATA_DIMS, WEIGHT, Smooth
@@ -25,7 +25,9 @@ TRUTH = sb.laws.Chinchilla.published["besiroglu2024"]
 Bias = Callable[[pd.DataFrame], np.ndarray]
 
 
-def sweep(seed: int, bias: Bias | None = None, **columns: object) -> sb.Runs:
+def sweep(
+    seed: int, bias: Bias | None = None, *, sigma: float = SIGMA, **columns: object
+) -> sb.Runs:
     """Return runs from the law with normal noise and a bias on log loss."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(
@@ -35,7 +37,7 @@ def sweep(seed: int, bias: Bias | None = None, **columns: object) -> sb.Runs:
         }
     ).assign(**columns)
     log_loss = np.log(TRUTH.law.loss(SimpleNamespace(**TRUTH.values), frame))
-    log_loss += SIGMA * rng.standard_normal(N_RUNS)
+    log_loss += sigma * rng.standard_normal(N_RUNS)
     log_loss += 0.0 if bias is None else bias(frame)
     return sb.read_runs(frame.assign(loss=np.exp(log_loss)))
 
@@ -120,6 +122,47 @@ def test_a_bend_in_tokens_per_parameter_is_found_with_its_size(bias):
     # 2% at the ends, of which the law takes up a part.
     assert 0.8 < row["size"] < 2.3
     assert row["replicated_upper"] < row["size"]
+
+
+def account(fit: sb.Fit) -> tuple[list[str], pd.DataFrame]:
+    """Return what a check says of residuals, and the trends that it speaks of."""
+    scatter = scatter_of(fit, fit.runs, seed=1)
+    trends, groups = _check._with_adjusted(trends_of(scatter), groups_of(scatter))
+    residuals = residuals_of(scatter)
+    words = [
+        _check._verdict(trends, groups, residuals, "the law"),
+        *_check._trend_words(trends, residuals, "the law"),
+        *_check._group_words(groups, residuals, "the law"),
+        *_check._outlier_words(outliers_of(scatter, residuals), len(residuals)),
+    ]
+    return words, pd.concat([trends, groups])
+
+
+def uneven(frame: pd.DataFrame) -> np.ndarray:
+    """Bend the curve, move a group, let noise grow with compute, and set one run apart."""
+    rng = np.random.default_rng(0)
+    grown = np.exp(2 * unit_log(frame["tokens"] * frame["n_params"])) * rng.standard_normal(N_RUNS)
+    moved = bend(frame) + 0.03 * (frame["group"] == "b") + 0.005 * grown
+    return np.where(np.arange(N_RUNS) == 7, 0.2, moved)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_is_said_of_what_shows_as_zero_percent_of_the_loss(seed):
+    group = np.resize(["a", "b"], N_RUNS)
+    words, _ = account(quick_fit(sweep(seed, uneven, group=group)))
+    assert words[0].startswith("Residuals are not those of the law and its noise")
+    assert len(words) > 3
+    tiny, trends = account(
+        quick_fit(sweep(seed, lambda x: 1e-6 * uneven(x), sigma=1e-6 * SIGMA, group=group))
+    )
+    n_found, n_tested = (trends["p_adjusted"] < 0.05).sum(), trends["p"].notna().sum()
+    assert n_found >= 2
+    assert tiny == [
+        f"Residuals show nothing that can be seen: {n_found} of {n_tested} test quantities of "
+        f"trends, spread, tails and groups ({len(trends) - n_tested} more cannot be tested, since "
+        "the law takes them up) are out of line (p below 0.05 when adjusted for their number), by "
+        "less than 0.005% of the loss."
+    ]
 
 
 def test_a_size_that_the_law_does_not_read_leaves_a_slope():
