@@ -12,6 +12,7 @@ from scaling_bayes._doubt import Doubt
 from scaling_bayes.errors import DoubtWarning
 from scaling_bayes.laws import Law
 from scaling_bayes.runs import Runs
+from scaling_bayes.units import SIZES
 
 RUN_COLUMNS = ("run", "run_id", "run_name")
 """Columns that say which training run a row belongs to."""
@@ -175,13 +176,13 @@ def _level_of_loss(runs: Runs, law: Law) -> Iterator[Doubt]:
 
 
 def _order_of_losses(runs: Runs, law: Law) -> Iterator[Doubt]:
-    """Doubt runs of which larger ones, in every size, often have more loss."""
+    """Doubt runs of which those with more parameters and more tokens often have more loss."""
     frame = (
         runs.frame
         if len(runs) <= _MOST_COMPARED
         else runs.frame.sample(_MOST_COMPARED, random_state=0)
     )
-    sizes = frame[list(law.covariates)].to_numpy()
+    sizes = frame[list(SIZES[:2])].to_numpy()
     log_loss = np.log(frame["loss"].to_numpy())
     larger = np.all(sizes[:, None] <= sizes[None], axis=-1) & np.any(
         sizes[:, None] < sizes[None], axis=-1
@@ -192,7 +193,7 @@ def _order_of_losses(runs: Runs, law: Law) -> Iterator[Doubt]:
         yield Doubt(
             "order of losses",
             f"In {share:.0%} of the pairs of runs of which one has more of "
-            f"{' and '.join(law.covariates)}, that one has over 10% more loss, and a scaling law "
+            f"{' and '.join(SIZES[:2])}, that one has over 10% more loss, and a scaling law "
             "can only fall: are sizes or losses of some runs in another unit, is the column a "
             "score, or were runs tuned badly?",
             "Mend the units, and leave out runs that went wrong.",

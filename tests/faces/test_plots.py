@@ -187,6 +187,7 @@ def with_discrepancy(fit: sb.Fit) -> sb.Fit:
     shape = tuple(posterior.sizes[dim] for dim in ("chain", "draw"))
     weight = 0.01 * np.random.default_rng(1).standard_normal((*shape, smooth.n_components))
     groups = {
+        "sample_stats": fit.data_tree["sample_stats"].to_dataset(),
         "posterior": posterior.assign(
             {
                 "tau": (("chain", "draw"), np.full(shape, 0.01)),
