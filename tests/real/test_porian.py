@@ -14,7 +14,11 @@ import pytest
 import scaling_bayes as sb
 from scaling_bayes._intervals import interval
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # In 2% of the pairs of one recipe the larger run has the larger loss, as the paper shows.
+    pytest.mark.filterwarnings("ignore:In 2% of the pairs:scaling_bayes.errors.DoubtWarning"),
+]
 
 PUBLISHED = {"rw|base|long|kaplan": 0.835, "rw|tuned|short|const": 0.497}
 

@@ -28,6 +28,9 @@ FALSE_ALARM = 0.01
 NOISE = sb.noise.StudentT(priors={"nu": sb.Prior("LogNormal", mu=np.log(10), sigma=0.5)})
 SMOOTH = sb.discrepancy.Smooth()
 
+# Some draws of the priors are losses that no run has; the fit is right to doubt them.
+pytestmark = pytest.mark.filterwarnings("ignore::scaling_bayes.errors.DoubtWarning")
+
 logger = logging.getLogger(__name__)
 
 

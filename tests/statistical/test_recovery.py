@@ -16,6 +16,8 @@ FALSE_ALARM = 1e-4
 logger = logging.getLogger(__name__)
 
 
+# The twenty sizes of one budget are one size to a law of compute, and simulated as such.
+@pytest.mark.filterwarnings("ignore:The 240 rows hold only:scaling_bayes.errors.DoubtWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sb.laws.REGISTRY)
 def test_the_posterior_covers_the_parameters_jointly(name, fitter_of, sweep, simulate, prior_draws):
