@@ -10,7 +10,7 @@ from scaling_bayes._allocation_parts import BUDGETS_AT_ONCE, AllocationInParts
 from scaling_bayes._best_allocation import optimum
 from scaling_bayes._draws import LawDraws, mean_loss, sizes
 from scaling_bayes._forecast import points_of
-from scaling_bayes._mixture import Source, mix, weighted_laws
+from scaling_bayes._mixture import Source, check_source, mix, weighted_laws
 from scaling_bayes._optimum import check_trades
 from scaling_bayes._plausible import warn_of_first
 from scaling_bayes.units import SIZES, format_quantity
@@ -49,6 +49,7 @@ def allocate(source: Source, *, flops: object) -> Allocation:
     NoOptimumError
         If the law has no optimum inside.
     """
+    check_source(source)
     budgets = sizes("flops", flops)
     ends = [
         (f"the budget {format_quantity(budget, kind='flops')}", SIZES[2], budget)
@@ -99,6 +100,7 @@ def loss_given_up(
         If the sizes do not determine the points, or a member of an average has no draws of a
         law.
     """
+    check_source(source)
 
     def of_law(one: LawDraws) -> xr.DataArray:
         points = points_of(one, None, n_params=n_params, tokens=tokens, flops=flops)

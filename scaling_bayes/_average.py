@@ -17,7 +17,7 @@ from scaling_bayes._forecast import forecast
 from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast, Of
 from scaling_bayes._forecast_parts import ForecastInParts
 from scaling_bayes._forecaster import Forecaster, Forecasting
-from scaling_bayes._mixture import Mixture, has_law
+from scaling_bayes._mixture import Mixture, check_forecasting, has_law
 from scaling_bayes._reach import ComputeToReach, compute_to_reach
 from scaling_bayes.errors import InputError, ScalingBayesError
 from scaling_bayes.runs import Runs
@@ -198,12 +198,7 @@ def average(
     """
     example = '{"chinchilla": fit, "kaplan": other}'
     members = _named(sources, what="sources", example=example)
-    for name, member in members.items():
-        forecasts = has_law(member) or callable(getattr(member, "forecast", None))
-        if isinstance(member, type) or not forecasts:
-            raise InputError(
-                f"{name!r} is {member!r}, which cannot forecast; give a fit or a published law."
-            )
+    check_forecasting(members)
     k = {name: value for name, each in members.items() if (value := _k_of(each)) is not None}
     if len(set(k.values())) > 1:
         raise InputError(

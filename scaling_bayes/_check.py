@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._draws import discrepancy_of
-from scaling_bayes._influence import CONFLICT, WEAK, Modelled, identifiability_of, sensitivity_of
+from scaling_bayes._influence import (
+    CONFLICT,
+    SENSITIVE,
+    WEAK,
+    Modelled,
+    identifiability_of,
+    sensitivity_of,
+)
 from scaling_bayes._printable import printable, printed
 from scaling_bayes._trends import (
     TOKENS_PER_PARAM,
@@ -87,7 +94,8 @@ class Check:
         many runs lies as far away, given the fitted noise, whose tails the outliers have
         shaped.
     sensitivity : DataFrame
-        One row a parameter: power-scaling sensitivity to ``prior`` and ``likelihood``
+        One row a parameter, and one each for the mean curve and N* at ten times the largest
+        fitted compute: power-scaling sensitivity to ``prior`` and ``likelihood``
         (Kallioinen et al. 2024; LogNormal priors as densities of the log), the parameter whose
         prior it is ``most_sensitive_to``, and a ``diagnosis``: prior-data conflict if both are
         0.05 at least, strong prior or weak likelihood if only the prior's is.
@@ -143,7 +151,8 @@ def check(source: Modelled, *, seed: int | None = None) -> Check:
         *_trend_words(trends, residuals, law),
         *_group_words(groups, residuals, law),
         *_outlier_words(outliers, len(residuals)),
-        *_sensitivity_words(sensitivity),
+        *_sensitivity_words(sensitivity.loc[identifiability.index]),
+        *_answer_words(sensitivity.drop(identifiability.index)),
         *_identifiability_words(identifiability),
     )
     return Check(
@@ -335,6 +344,19 @@ def _sensitivity_words(sensitivity: pd.DataFrame) -> Iterator[str]:
                 for name, row in moved.iterrows()
             )
             yield f"{opening} {names}; what moves it most is the prior of {prior}. {remedy}"
+
+
+def _answer_words(sensitivity: pd.DataFrame) -> Iterator[str]:
+    for name, row in sensitivity.iterrows():
+        rests = {
+            CONFLICT: " Priors shape it as well as the runs: say which you chose.",
+            WEAK: " It rests on the priors more than on the runs: add runs, or justify the priors.",
+        }
+        yield (
+            f"{name}, ten times the largest fitted compute, moves with priors by "
+            f"{row['prior']:.2f} and with the runs by {row['likelihood']:.2f} (power-scaling "
+            f"sensitivity, {SENSITIVE:g} counts)." + rests.get(row["diagnosis"], "")
+        )
 
 
 def _identifiability_words(identifiability: pd.DataFrame) -> Iterator[str]:

@@ -22,6 +22,7 @@ from scaling_bayes._marginal_likelihood import (
     bayes_factors,
     digest_of,
 )
+from scaling_bayes._mixture import check_forecasting
 from scaling_bayes._printable import printable, printed
 from scaling_bayes._verdict import caution, in_words
 from scaling_bayes.errors import InputError
@@ -188,6 +189,7 @@ def compare(
     """
     if not isinstance(sources, Mapping):
         raise InputError('give the laws by name, such as {"chinchilla": fit, "kaplan": other}.')
+    check_forecasting(sources)
     fits = {name: source for name, source in sources.items() if isinstance(source, Fit)}
     runs = _common_runs(fits)
     factors = None

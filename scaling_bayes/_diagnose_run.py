@@ -20,6 +20,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._mixture import check_source
 from scaling_bayes._printable import printable, printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs, read_runs
@@ -225,6 +226,7 @@ def diagnose_run(
     InputError
         If there is no run, or the law reads a column that the runs do not have.
     """
+    check_source(source)
     k = source.flops_per_param_token
     runs = new_runs if isinstance(new_runs, Runs) else read_runs(new_runs, flops_per_param_token=k)
     if not len(runs):

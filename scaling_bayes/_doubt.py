@@ -53,16 +53,16 @@ class Doubt:
 
 
 def doubts_of(source: object, *about: About) -> tuple[Doubt, ...]:
-    """Return the doubts of a fit, or of the members of an average, that matter to some answers.
+    """Return the doubts of fits, or of the members of an average, that matter to some answers.
 
     Parameters
     ----------
-    source : Fit, Average, PublishedLaw or baseline
+    source : Fit, Average, PublishedLaw or baseline, or a mapping of names to such
         What answers; one that keeps no doubts has none.
     *about : {"parameters", "forecast", "allocation"}
         The answers.
     """
-    members = getattr(source, "members", None)
+    members = source if isinstance(source, Mapping) else getattr(source, "members", None)
     every = members.values() if isinstance(members, Mapping) else (source,)
     found = (doubt for one in every for doubt in getattr(one, "doubts", ()))
     return tuple(dict.fromkeys(doubt for doubt in found if set(about) & set(doubt.about)))

@@ -18,6 +18,7 @@ from scaling_bayes._draws import (
 )
 from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast, Of
 from scaling_bayes._forecast_parts import ForecastInParts
+from scaling_bayes._mixture import check_source
 from scaling_bayes._plausible import Size, warn_of_first
 from scaling_bayes._seeds import generator
 from scaling_bayes.errors import InputError
@@ -103,6 +104,7 @@ def forecast(
     InputError
         If the points do not hold what the law needs.
     """
+    check_source(source)
     where = points_of(source, points, n_params=n_params, tokens=tokens, flops=flops)
     if points is None:
         warn_of_first(_sizes_given(where), "Check the units of the sizes.")

@@ -12,6 +12,7 @@ from scaling_bayes._forecast import forecast
 from scaling_bayes._forecast_answer import POINTS_AT_ONCE, Forecast
 from scaling_bayes._forecaster import Forecasting
 from scaling_bayes._intervals import DEFAULT_PROB
+from scaling_bayes._mixture import check_forecasting
 from scaling_bayes._scores import crps, interval_score, log_draws, log_score, quantile_of
 from scaling_bayes._seeds import generator
 from scaling_bayes.errors import InputError
@@ -72,6 +73,7 @@ def score(
     """
     if not isinstance(sources, Mapping) or not sources:
         raise InputError('give the sources by name, such as {"chinchilla": fit}.')
+    check_forecasting(sources)
     if not isinstance(held_out, Runs):
         raise InputError(
             f"held_out is a {type(held_out).__name__}; give what sb.read_runs(...) returns."

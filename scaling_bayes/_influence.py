@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
 
 from scaling_bayes._at_runs import Fitted, log_likelihoods
-from scaling_bayes._draws import LawDraws, discrepancy_of
+from scaling_bayes._best_allocation import optimum
+from scaling_bayes._draws import LawDraws, discrepancy_of, mean_loss, point_dataset
 from scaling_bayes._model import OBSERVED
 from scaling_bayes._seeds import generator
+from scaling_bayes.errors import NoOptimumError
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
+from scaling_bayes.units import SIZES, format_quantity
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -26,6 +30,7 @@ WEAK = "strong prior or weak likelihood"
 NEITHER = "none"
 
 _PRIOR_DRAWS = 4000
+_TIMES = 10.0
 
 
 class Modelled(Fitted, Protocol):
@@ -53,7 +58,8 @@ def sensitivity_of(source: Modelled) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a parameter; see `Check`.
+        One row a parameter, and one for each of what is mostly asked: the mean curve and N* at
+        ten times the largest fitted compute, both in their logs; see `Check`.
     """
     import pymc as pm
     import xarray as xr
@@ -68,7 +74,7 @@ def sensitivity_of(source: Modelled) -> pd.DataFrame:
     moved = {
         name: np.log(values) if _is_positive(declared[name]) else values
         for name, values in drawn.items()
-    }
+    } | _answers(source)
     # The prior of a discrepancy's weights, given its scale, is part of the model's form: scaled
     # are the priors that a user declares (Kallioinen et al. 2024 on hierarchical models).
     log_prior = log_prior[list(drawn)].assign(
@@ -96,6 +102,30 @@ def sensitivity_of(source: Modelled) -> pd.DataFrame:
         default=NEITHER,
     )
     return table
+
+
+def _answers(source: Modelled) -> dict[str, xr.DataArray]:
+    """Return log draws of the mean curve and of N* at ten times the largest fitted compute."""
+    import xarray as xr
+
+    frame = source.runs.frame
+    largest = frame.iloc[[int(frame["flops"].to_numpy().argmax())]]
+    grown = largest.assign(
+        n_params=largest["n_params"] * np.sqrt(_TIMES),
+        tokens=largest["tokens"] * np.sqrt(_TIMES),
+        flops=largest["flops"] * _TIMES,
+    )
+    flops = float(grown["flops"].iloc[0])
+    budget = format_quantity(flops, kind="flops")
+    columns = {name: grown[name] for name in {*SIZES, *source.law.covariates}}
+    answers = {f"loss at {budget}": mean_loss(source, point_dataset(columns)).isel(point=0)}
+    with suppress(NoOptimumError):
+        best = optimum(source, xr.DataArray([flops], dims="budget"))["n_params"]
+        answers[f"N* at {budget}"] = best.isel(budget=0)
+    return {
+        name: xr.ufuncs.log(values.drop_vars("flops", errors="ignore"))
+        for name, values in answers.items()
+    }
 
 
 def _moved_by(scaled: xr.DataTree, group: str, names: list[str] | None = None) -> pd.Series:

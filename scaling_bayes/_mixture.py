@@ -144,6 +144,38 @@ def has_law(member: object) -> bool:
     return all(hasattr(member, name) for name in ("law", "draws", "flops_per_param_token"))
 
 
+def check_source(source: object) -> None:
+    """Refuse what has no draws of a law.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    if isinstance(source, type) or not has_law(source):
+        raise InputError(
+            f"{source!r} has no draws of a law. Give what sb.fit(runs), sb.load(path) or "
+            "sb.average(fits) returns, or a published law such as "
+            'sb.laws.Chinchilla.published["besiroglu2024"].'
+        )
+
+
+def check_forecasting(members: Mapping[str, object]) -> None:
+    """Refuse members that cannot forecast.
+
+    Raises
+    ------
+    InputError
+        If one cannot.
+    """
+    for name, member in members.items():
+        forecasts = has_law(member) or callable(getattr(member, "forecast", None))
+        if isinstance(member, type) or not forecasts:
+            raise InputError(
+                f"{name!r} is {member!r}, which cannot forecast; give a fit or a published law."
+            )
+
+
 def mix[T: (xr.DataArray, xr.Dataset)](source: Source, quantity: Callable[[LawDraws], T]) -> T:
     """Return draws of a quantity of one law, or of the mixture of several.
 

@@ -20,7 +20,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._mixture import Source, mix
+from scaling_bayes._mixture import Source, check_source, mix
 from scaling_bayes._optimum import optimal_n_params
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, NoOptimumError
@@ -141,6 +141,7 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
     """
     import xarray as xr
 
+    check_source(source)
     targets = np.atleast_1d(np.asarray(loss, dtype=float))
     if targets.ndim > 1 or not (np.isfinite(targets) & (targets > 0)).all():
         raise InputError(

@@ -16,7 +16,7 @@ from scaling_bayes._decision._repetition import Repetition
 from scaling_bayes._draws import LawDraws, point_dataset
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS
-from scaling_bayes._mixture import Mixture, Source, law_names, mix, weighted_laws
+from scaling_bayes._mixture import Mixture, Source, check_source, law_names, mix, weighted_laws
 from scaling_bayes._optimum import check_trades
 from scaling_bayes._seeds import check_seed
 from scaling_bayes.errors import InputError, NoOptimumError
@@ -154,6 +154,7 @@ class Problem:
     margin: float = _MARGIN
 
     def __post_init__(self) -> None:
+        check_source(self.source)
         if (
             not isinstance(self.n_candidates, int | np.integer)
             or self.n_candidates < _LEAST_CANDIDATES

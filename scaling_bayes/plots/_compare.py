@@ -11,7 +11,7 @@ import pandas as pd
 from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import axes_or_new, literal, set_loss_axis, set_size_axis
+from scaling_bayes.plots._axes import axes_or_new, footnote, literal, set_loss_axis, set_size_axis
 from scaling_bayes.plots._bands import (
     OPACITY,
     Bands,
@@ -145,7 +145,7 @@ def plot_compare(
     set_size_axis(ax, "x", along)
     set_loss_axis(ax)
     ax.legend(title=_where(sources, along, level, with_runs=bool(tables)))
-    return ax
+    return footnote(ax, sources, "forecast")
 
 
 def _reached(source: Drawable, along: Kind, x: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from scaling_bayes._allocation import allocate
 from scaling_bayes._draws import discrepancy_of, sizes
-from scaling_bayes._mixture import Source, law_names, weighted_laws
+from scaling_bayes._mixture import Source, check_source, law_names, weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import literal
 from scaling_bayes.units import SIZES, Kind, parse_quantity
@@ -46,6 +46,7 @@ def sizes_read(source: Source) -> list[Kind]:
     InputError
         If one reads anything else, which a plot cannot choose values for.
     """
+    check_source(source)
     read: set[str] = set()
     for one, _ in weighted_laws(source):
         more = [name for name in one.law.covariates if name not in SIZES]

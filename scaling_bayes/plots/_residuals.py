@@ -11,7 +11,7 @@ from scaling_bayes._fit import Fit
 from scaling_bayes._forecast import points_of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import axes_or_new, literal, set_size_axis
+from scaling_bayes.plots._axes import axes_or_new, footnote, literal, set_size_axis
 from scaling_bayes.plots._bands import OPACITY, band_words
 from scaling_bayes.plots._runs import FITTED, HELD_OUT, draw_runs, run_colour
 from scaling_bayes.runs import Runs
@@ -95,7 +95,7 @@ def plot_residuals(
         ax.set_xlabel(literal(against))
     ax.set_ylabel(RESIDUAL_LABEL)
     ax.legend()
-    return ax
+    return footnote(ax, fit, "forecast")
 
 
 def _pale(ax: Axes) -> tuple[float, ...]:

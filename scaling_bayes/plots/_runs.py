@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scaling_bayes._fit import Fit
-from scaling_bayes._mixture import Source, weighted_laws
+from scaling_bayes._mixture import Source, check_forecasting, weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES
@@ -36,12 +36,13 @@ def check_sources(sources: object) -> None:
     Raises
     ------
     InputError
-        If they have no names, or there are none.
+        If they have no names, there are none, or one cannot forecast.
     """
     if not isinstance(sources, Mapping):
         raise InputError('give the fits by name, such as {"chinchilla": fit, "kaplan": other}.')
     if not sources:
         raise InputError("sources is empty. Give at least one fit or published law, by name.")
+    check_forecasting(sources)
 
 
 def own_runs(source: Source) -> Runs | None:

@@ -32,6 +32,33 @@ def table(n_runs: int, **columns: object) -> pd.DataFrame:
     return sizes.assign(loss=loss * np.exp(0.003 * rng.standard_normal(n_runs)), **columns)
 
 
+# --- Sources
+
+SOURCES: dict[str, Callable[[object], object]] = {
+    "forecast": lambda source: sb.forecast(source, **POINT),
+    "allocate": lambda source: sb.allocate(source, flops="1e22"),
+    "loss given up": lambda source: sb.loss_given_up(source, **POINT),
+    "compute to reach": lambda source: sb.compute_to_reach(source, 2.5),
+    "decide": lambda source: sb.decide(source, flops="1e22"),
+    "spending": lambda source: sb.spending(source, flops=["1e22", "1e23"]),
+    "diagnose": lambda source: sb.diagnose_run(source, table(3)),
+    "compare": lambda source: sb.compare({"a": source}),
+    "score": lambda source: sb.score({"a": source}, sb.read_runs(table(3))),
+    "average": lambda source: sb.average({"a": source}),
+    "plot loss": sb.plots.plot_loss,
+    "plot isoflop": lambda source: sb.plots.plot_isoflop(source, flops=["1e22"]),
+    "plot compare": lambda source: sb.plots.plot_compare({"a": source}),
+    "plot held out": lambda source: sb.plots.plot_held_out({"a": source}, sb.read_runs(table(3))),
+}
+
+
+@pytest.mark.parametrize("ask", SOURCES.values(), ids=SOURCES)
+@pytest.mark.parametrize("source", [3, "fit.nc", sb.laws.Chinchilla(), sb.Fit, None], ids=repr)
+def test_what_has_no_draws_of_a_law_is_refused(ask, source):
+    with pytest.raises(InputError, match=r"has no draws of a law|cannot forecast"):
+        ask(source)
+
+
 # --- Seeds
 
 

@@ -17,6 +17,7 @@ from scaling_bayes._check import outliers_of, residuals_of
 from scaling_bayes._trends import _taken_up, adjusted, groups_of, scatter_of, trends_of
 from scaling_bayes.discrepancy import BASIS, DATA_DIMS, WEIGHT, Smooth
 from scaling_bayes.errors import DoubtWarning, IdentifiabilityWarning
+from scaling_bayes.units import format_quantity
 
 ALL = ("chain", "draw")
 SIGMA = 0.004
@@ -397,6 +398,18 @@ def test_enough_runs_move_every_parameter_of_the_law(checked, fit):
     assert set(checked.sensitivity.loc[fit.law.parameter_names, "diagnosis"]) == {"none"}
 
 
+def test_answers_ten_times_beyond_the_runs_are_scaled_with_the_priors_too(checked, runs):
+    flops = 10 * runs.frame["flops"].max()
+    names = [f"{what} at {format_quantity(flops, kind='flops')}" for what in ("loss", "N*")]
+    table = checked.sensitivity
+    assert list(table.index[-2:]) == names
+    assert set(table.loc[names, "diagnosis"]) == {"none"}
+    assert (table.loc[names, "likelihood"] > 5 * table.loc[names, "prior"]).all()
+    said = [words for words in checked.words if words.startswith(tuple(names))]
+    assert len(said) == 2
+    assert all("moves with priors by 0.0" in words for words in said)
+
+
 def test_a_seed_repeats_a_check(fit):
     first, again = fit.check(seed=3), fit.check(seed=3)
     pd.testing.assert_frame_equal(first.trends, again.trends)
@@ -429,3 +442,7 @@ def test_weak_runs_are_said_to_tell_little(fitter, simulate):
     assert little["alpha_D"]
     assert "The runs tell little of alpha_D" in repr(checked)
     assert checked.sensitivity.loc["alpha_D", "diagnosis"] != "none"
+    best = next(name for name in checked.sensitivity.index if name.startswith("N*"))
+    assert checked.sensitivity.loc[best, "diagnosis"] == "strong prior or weak likelihood"
+    assert f"{best}, ten times the largest fitted compute, moves with priors" in repr(checked)
+    assert "It rests on the priors more than on the runs" in repr(checked)

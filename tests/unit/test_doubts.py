@@ -196,6 +196,8 @@ def test_a_picture_names_the_doubts_below(cerebras):
     assert "optimum from the prior" in ax.figure.get_supxlabel()
     ax = sb.plots.plot_loss(cerebras)
     assert "optimum from the prior" not in ax.figure.get_supxlabel()
+    for ax in (sb.plots.plot_compare({"all": cerebras}), sb.plots.plot_residuals(cerebras)):
+        assert "identifiability" in ax.figure.get_supxlabel()
 
 
 def test_losses_in_two_units_are_named():
