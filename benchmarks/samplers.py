@@ -154,6 +154,8 @@ def main() -> None:
         f"NumPyro NUTS dense, natural, warm-up {settings.tune}": numpyro_dense(runs, settings),
         f"PyMC NUTS, natural, warm-up {habit.tune}": pymc_nuts(runs, habit),
     }
+    if options.quick:
+        del warm[f"NumPyro NUTS dense, natural, warm-up {settings.tune}"]
     for sample in warm.values():
         sample(0)
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in warm}

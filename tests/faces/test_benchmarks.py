@@ -22,7 +22,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("allocation", ["optimum of every draw", "the valley", "chinchilla, numerically"]),
         ("decide", ["CVaR of regret", "forecast of all sizes"]),
         ("rows", ["60", "240", "Slope in log-log"]),
-        ("first_answer", ["scaling_bayes, warm", "with discrepancy, cold", "plain PyMC"]),
+        ("first_answer", ["scaling_bayes, warm", "with discrepancy, in a session", "plain PyMC"]),
         ("startup", ["import scaling_bayes", "scaling-bayes --help"]),
     ],
 )

@@ -61,8 +61,11 @@ LAWS = {
 
 NOISE = sb.noise.StudentT(priors={"nu": sb.Prior("LogNormal", mu=np.log(10), sigma=0.5)})
 
-# Some draws of the priors are losses that no run has; the fit is right to doubt them.
-pytestmark = pytest.mark.filterwarnings("ignore::scaling_bayes.errors.DoubtWarning")
+# Some draws of the priors are losses, or optima, that no run has: the package is right to doubt.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::scaling_bayes.errors.DoubtWarning"),
+    pytest.mark.filterwarnings("ignore::scaling_bayes.errors.PlausibilityWarning"),
+]
 
 logger = logging.getLogger(__name__)
 

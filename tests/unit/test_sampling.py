@@ -128,7 +128,8 @@ def test_whoever_watches_is_told_of_draws_chains_and_divergences(sampler, runs):
 
 
 INTERRUPTED = """
-import sys
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 import scaling_bayes as sb
 from scaling_bayes._progress import Lines
 Lines.first = Lines.every = 0.1
