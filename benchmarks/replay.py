@@ -23,7 +23,7 @@ import pandas as pd
 from sweep import arguments, chinchilla_runs
 
 import scaling_bayes as sb
-from scaling_bayes._atomic import write_whole
+from scaling_bayes._files.whole_files import write_whole
 
 SETTINGS = sb.SamplerSettings(draws=500, progressbar=False)
 MEASURES = {

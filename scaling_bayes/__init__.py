@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import lazy_loader
 
-from scaling_bayes._compile_folder import ensure_compile_folder as _ensure_compile_folder
+from scaling_bayes._files.compile_folder import ensure_compile_folder as _ensure_compile_folder
 from scaling_bayes._version import __version__ as __version__
 
 _ensure_compile_folder()

@@ -25,11 +25,11 @@ from minima import Minimum
 from sweeps import Sweep
 
 import scaling_bayes as sb
-from scaling_bayes._atomic import write_whole
-from scaling_bayes._backtest._refit import Plan, Refit, _allocates, _scored
-from scaling_bayes._forecaster import Forecaster
-from scaling_bayes._identifiability import check_identifiable
-from scaling_bayes._kept import describe, digest_of, file_in, folder_at
+from scaling_bayes._evidence.backtest.refit import Plan, Refit, _allocates, _scored
+from scaling_bayes._files.whole_files import write_whole
+from scaling_bayes._fit.kept import describe, digest_of, file_in, folder_at
+from scaling_bayes._inference.identifiability import check_identifiable
+from scaling_bayes._prediction.forecaster import Forecaster
 from scaling_bayes.errors import IdentifiabilityError, IdentifiabilityWarning, ScalingBayesError
 
 MOST_FITTED, MOST_SCORED = 200, 60

@@ -21,7 +21,7 @@ import pandas as pd
 from minima import LEVEL, Minimum, minima
 
 import scaling_bayes as sb
-from scaling_bayes._backtest._cuts import SHARES_BELOW
+from scaling_bayes._evidence.backtest.cuts import SHARES_BELOW
 from scaling_bayes.datasets import load_tiny_transformers
 
 Kind = Literal["joint", "curve"]

@@ -25,7 +25,7 @@ from rich.progress import track
 from scored import Cut, scored
 from sweeps import CURVES, SOURCES, sweeps
 
-from scaling_bayes._atomic import write_whole
+from scaling_bayes._files.whole_files import write_whole
 
 QUICK_SOURCE, QUICK_CUTS = "tiny_transformers", 2
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from scaling_bayes._decision import rules
-from scaling_bayes._decision._choice import Choice
-from scaling_bayes._decision._decide import Decision, decide
-from scaling_bayes._decision._hardware import Hardware
-from scaling_bayes._decision._limits import Limits
-from scaling_bayes._decision._range import AllocationRange
-from scaling_bayes._decision._repetition import Repetition
-from scaling_bayes._decision._spend import spending
-from scaling_bayes._decision._spending import Spending
-from scaling_bayes._decision._stop import Stop
+from scaling_bayes._decision.allocation_range import AllocationRange
+from scaling_bayes._decision.choice import Choice
+from scaling_bayes._decision.decide import Decision, decide
+from scaling_bayes._decision.hardware import Hardware
+from scaling_bayes._decision.limits import Limits
+from scaling_bayes._decision.repetition import Repetition
+from scaling_bayes._decision.spend import spending
+from scaling_bayes._decision.spending import Spending
+from scaling_bayes._decision.stopping import Stop
 
 __all__ = [
     "AllocationRange",

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from scaling_bayes._decision._limits import Limits
-from scaling_bayes._decision._losses import over_blocks
-from scaling_bayes._forecast_answer import check_target
+from scaling_bayes._decision.limits import Limits
+from scaling_bayes._decision.loss_draws import over_blocks
 from scaling_bayes._intervals import DEFAULT_PROB, interval, is_point, quantile
-from scaling_bayes._mixture import Source, mix, weighted_laws
+from scaling_bayes._prediction.forecast_answer import check_target
+from scaling_bayes._prediction.mixture import Source, mix, weighted_laws
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
-    from scaling_bayes._decision._problem import Options, Problem
+    from scaling_bayes._decision.problem import Options, Problem
 
 __all__ = [
     "REGISTRY",

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._decision import Decision
-from scaling_bayes._fit import Fit
-from scaling_bayes._next_run._simulation import OPTIMAL_SIZE
-from scaling_bayes._next_run._values import next_run
+from scaling_bayes._fit.fit import Fit
+from scaling_bayes._next_run.run_values import next_run
+from scaling_bayes._next_run.simulation import OPTIMAL_SIZE
 
 __all__ = [
     "REGISTRY",

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scaling_bayes._forecast_answer import Forecast
-from scaling_bayes.baselines._linear import Line, fitted_line
-from scaling_bayes.baselines._options import check_count, check_positive
-from scaling_bayes.baselines._points import (
+from scaling_bayes._prediction.forecast_answer import Forecast
+from scaling_bayes.baselines._curves import (
     log_runs,
     log_sizes,
     point_forecast,
     point_sizes,
     varying_sizes,
 )
+from scaling_bayes.baselines._linear import Line, fitted_line
+from scaling_bayes.baselines._options import check_count, check_positive
 from scaling_bayes.baselines._residuals import ResampledResiduals, per_degree_of_freedom
 from scaling_bayes.errors import IdentifiabilityError
 from scaling_bayes.runs import Runs

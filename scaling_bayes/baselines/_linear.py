@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from scaling_bayes.baselines._points import LogRuns
+from scaling_bayes.baselines._curves import LogRuns
 
 _RANK_TOLERANCE: Final = 1e-8
 

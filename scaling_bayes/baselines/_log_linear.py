@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._forecast_answer import Forecast
-from scaling_bayes._seeds import generator
-from scaling_bayes.baselines._linear import Line, fitted_line
-from scaling_bayes.baselines._options import check_count
-from scaling_bayes.baselines._points import (
+from scaling_bayes._prediction.forecast_answer import Forecast
+from scaling_bayes._work.seeds import generator
+from scaling_bayes.baselines._curves import (
     forecast_from_curves,
     log_runs,
     log_sizes,
     point_sizes,
     varying_sizes,
 )
+from scaling_bayes.baselines._linear import Line, fitted_line
+from scaling_bayes.baselines._options import check_count
 from scaling_bayes.errors import IdentifiabilityError
 from scaling_bayes.noise import Normal
 from scaling_bayes.runs import Runs

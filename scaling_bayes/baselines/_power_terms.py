@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from scaling_bayes.baselines._points import LogRuns
+from scaling_bayes.baselines._curves import LogRuns
 
 _EXPONENTS: Final = (0.0, 0.5, 1.0, 1.5, 2.0)
 _LOG_COEFFICIENTS: Final = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from scaling_bayes import Allocation
-    from scaling_bayes._draws import LawDraws
+    from scaling_bayes._prediction.law_draws import LawDraws
 
 EXAMPLES = """\
 Examples
@@ -58,7 +58,7 @@ def allocate(
     import pandas as pd
 
     import scaling_bayes as sb
-    from scaling_bayes._draws import sizes
+    from scaling_bayes._prediction.law_draws import sizes
 
     origin = source_named(source, law)
     budgets = sizes("flops", list(flops))

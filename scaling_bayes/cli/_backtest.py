@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from scaling_bayes._atomic import write_whole
-from scaling_bayes._user_path import writable
+from scaling_bayes._files.user_path import writable
+from scaling_bayes._files.whole_files import write_whole
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli import _options as options
 from scaling_bayes.cli._answer import Answer, csv_of, note, records, show, table_of

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Group
 
-    from scaling_bayes._draws import LawDraws
+    from scaling_bayes._prediction.law_draws import LawDraws
 
 EXAMPLES = """\
 Examples

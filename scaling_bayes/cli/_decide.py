@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from scaling_bayes import Average, Choice, Decision
     from scaling_bayes._decision.rules import Rule
-    from scaling_bayes._draws import LawDraws
+    from scaling_bayes._prediction.law_draws import LawDraws
 
 EXAMPLES = """\
 Examples

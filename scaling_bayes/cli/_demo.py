@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from scaling_bayes._files.user_path import path_of
 from scaling_bayes._intervals import DEFAULT_PROB
-from scaling_bayes._user_path import path_of
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._allocate import allocate
 from scaling_bayes.cli._answer import note, print_for_people, show, table_of

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from scaling_bayes._user_path import writable
+from scaling_bayes._files.user_path import writable
 from scaling_bayes.cli import _options as options
 from scaling_bayes.cli._answer import note, show
 from scaling_bayes.cli._options import DEFAULT_VIEW, View

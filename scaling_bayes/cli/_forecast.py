@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Group
 
-    from scaling_bayes._draws import LawDraws
-    from scaling_bayes._forecast_answer import Of
+    from scaling_bayes._prediction.forecast_answer import Of
+    from scaling_bayes._prediction.law_draws import LawDraws
 
 EXAMPLES = """\
 Examples
@@ -114,7 +114,7 @@ def _at_points(
 ) -> tuple[Group, pd.DataFrame]:
     """Return the forecasts, for people and as they are."""
     import scaling_bayes as sb
-    from scaling_bayes._forecast import points_of
+    from scaling_bayes._prediction.forecast import points_of
 
     asked = {name: values or None for name, values in given.items()}
     check_sizes(points_of(source, points, **asked).to_dataframe())

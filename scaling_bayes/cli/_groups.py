@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def naming_groups(error: RunsError, path: str, names: Mapping[str, str]) -> InputError:
     """Return an error that says which groups there are, if a query has kept no row of a table."""
-    from scaling_bayes._doubtful_runs import counted
+    from scaling_bayes._inference.doubtful_runs import counted
     from scaling_bayes.runs._sources import table_of
 
     frame = table_of(path).frame

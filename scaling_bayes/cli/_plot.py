@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from scaling_bayes._atomic import write_whole
-from scaling_bayes._user_path import writable
+from scaling_bayes._files.user_path import writable
+from scaling_bayes._files.whole_files import write_whole
 from scaling_bayes.cli._answer import note
 from scaling_bayes.cli._options import FitFile, OwnLaw
 from scaling_bayes.cli._sources import fit_at

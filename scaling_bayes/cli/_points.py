@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from scaling_bayes._draws import LawDraws
+    from scaling_bayes._prediction.law_draws import LawDraws
 
 _SIZES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "flops": ("compute", _numbers.flops),

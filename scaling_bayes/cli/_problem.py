@@ -13,8 +13,8 @@ from scaling_bayes.errors import InputError
 if TYPE_CHECKING:
     from scaling_bayes import Average, Decision, Hardware, Limits
     from scaling_bayes._decision.rules import Rule
-    from scaling_bayes._draws import LawDraws
-    from scaling_bayes._forecast_answer import Of
+    from scaling_bayes._prediction.forecast_answer import Of
+    from scaling_bayes._prediction.law_draws import LawDraws
 
 _BUDGET = OptionGroup("Budget, in one of these", sort_key=1)
 _HARDWARE = OptionGroup("Hardware", sort_key=2)

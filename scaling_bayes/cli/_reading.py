@@ -90,7 +90,7 @@ def read_points(path: str) -> pd.DataFrame:
 
 def announce(table: Runs, laws: Iterable[Law], shape: Shape) -> None:
     """Say what was read, and what is doubtful about fitting laws to it."""
-    from scaling_bayes._doubtful_runs import doubts_about
+    from scaling_bayes._inference.doubtful_runs import doubts_about
 
     if shape.for_people:
         print_for_people(repr(table))

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_bayes import laws, noise
-from scaling_bayes._draws import discrepancy_of
-from scaling_bayes._user_path import path_of
+from scaling_bayes._files.user_path import path_of
+from scaling_bayes._prediction.law_draws import discrepancy_of
 from scaling_bayes.errors import FileFormatError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scaling_bayes import Fit
-    from scaling_bayes._draws import LawDraws
+    from scaling_bayes._prediction.law_draws import LawDraws
 
 _PREFIX = "published:"
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from scaling_bayes.datasets._source import Source, table_file, text_cells
+from scaling_bayes.datasets._published_table import Source, table_file, text_cells
 from scaling_bayes.runs import Runs, read_runs
 
 _PATH: Final = "data/svg_extracted_data.csv"

@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from scaling_bayes.datasets._source import Source, table_file, text_cells
+from scaling_bayes.datasets._published_table import Source, table_file, text_cells
 
 _PATH: Final = "data/curves.csv.gz"
 _RENAMED: Final = {

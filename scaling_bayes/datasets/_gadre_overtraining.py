@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from scaling_bayes.datasets._source import Source, table_file
+from scaling_bayes.datasets._published_table import Source, table_file
 from scaling_bayes.runs import Runs, read_runs
 
 _SMALL: Final = ("d=1024_l=24_h=8", "d=512_l=8_h=4", "d=576_l=24_h=8", "d=96_l=8_h=4")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from scaling_bayes.datasets._source import Source, table_file
+from scaling_bayes.datasets._published_table import Source, table_file
 from scaling_bayes.runs import Runs, read_runs
 
 _PATHS: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from scaling_bayes.discrepancy._base import (
+from scaling_bayes.discrepancy._discrepancy import (
     BASIS,
     DATA_DIMS,
     DIRECTIONS,

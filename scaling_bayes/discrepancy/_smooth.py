@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from scaling_bayes.discrepancy._base import (
+from scaling_bayes.discrepancy._components import Components, leading_rows
+from scaling_bayes.discrepancy._discrepancy import (
     BASIS,
     DIRECTIONS,
     ROWS,
@@ -19,7 +20,6 @@ from scaling_bayes.discrepancy._base import (
     WEIGHT,
     Discrepancy,
 )
-from scaling_bayes.discrepancy._components import Components, leading_rows
 from scaling_bayes.errors import InputError
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scaling_bayes.laws._base import exponent, scale
 from scaling_bayes.laws._chinchilla import Chinchilla
+from scaling_bayes.laws._law import exponent, scale
 from scaling_bayes.laws._power_sum import PowerSum, Term
 
 

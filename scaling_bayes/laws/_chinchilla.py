@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scaling_bayes.laws._base import Citation, exponent, irreducible_loss, scale
+from scaling_bayes.laws._law import Citation, exponent, irreducible_loss, scale
 from scaling_bayes.laws._power_sum import PowerSum, Term
 from scaling_bayes.laws._published import PublishedLaw
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scaling_bayes.laws._base import Citation, exponent, scale
+from scaling_bayes.laws._law import Citation, exponent, scale
 from scaling_bayes.laws._power_sum import PowerSum, Term
 from scaling_bayes.laws._published import PublishedLaw
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from scaling_bayes.laws._base import Law
+from scaling_bayes.laws._law import Law
 
 
 @dataclass(frozen=True)

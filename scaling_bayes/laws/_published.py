@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scaling_bayes.laws._base import Citation, Law
+from scaling_bayes.laws._law import Citation, Law
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
 
 if TYPE_CHECKING:

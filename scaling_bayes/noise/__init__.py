@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scaling_bayes.noise._base import Noise
+from scaling_bayes.noise._noise import Noise
 from scaling_bayes.noise._normal import Normal
 from scaling_bayes.noise._student_t import StudentT
 

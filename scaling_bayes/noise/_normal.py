@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_bayes.noise._base import Noise, scatter
+from scaling_bayes.noise._noise import Noise, scatter
 
 if TYPE_CHECKING:
     import numpy.typing as npt

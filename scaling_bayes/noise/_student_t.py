@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaling_bayes.noise._base import Noise, scatter
+from scaling_bayes.noise._noise import Noise, scatter
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._average import Average
-from scaling_bayes._draws import LawDraws
-from scaling_bayes._forecast import forecast
-from scaling_bayes._forecast_answer import Forecast, Of
 from scaling_bayes._intervals import IntervalKind, is_point
-from scaling_bayes._mixture import weighted_laws
+from scaling_bayes._prediction.average import Average
+from scaling_bayes._prediction.forecast import forecast
+from scaling_bayes._prediction.forecast_answer import Forecast, Of
+from scaling_bayes._prediction.law_draws import LawDraws
+from scaling_bayes._prediction.mixture import weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import Kind
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
+from scaling_bayes._prediction.forecast_answer import Of
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import axes_or_new, footnote, literal, set_loss_axis, set_size_axis
 from scaling_bayes.plots._bands import (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scaling_bayes._allocation import allocate
-from scaling_bayes._allocation_answer import Allocation
-from scaling_bayes._draws import mean_loss, point_dataset
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
-from scaling_bayes._mixture import mix
+from scaling_bayes._prediction.allocate import allocate
+from scaling_bayes._prediction.allocation import Allocation
+from scaling_bayes._prediction.law_draws import mean_loss, point_dataset
+from scaling_bayes._prediction.mixture import mix
 from scaling_bayes.plots._axes import (
     WIDE,
     axes_or_new,

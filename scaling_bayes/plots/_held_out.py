@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
+from scaling_bayes._prediction.forecast_answer import Of
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new, literal
 from scaling_bayes.plots._bands import Drawable, band_words, chosen_bands, forecast_by

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._allocation import allocate
-from scaling_bayes._allocation_answer import Allocation
-from scaling_bayes._draws import sizes
-from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, is_point, quantile
+from scaling_bayes._prediction.allocate import allocate
+from scaling_bayes._prediction.allocation import Allocation
+from scaling_bayes._prediction.forecast_answer import Of
+from scaling_bayes._prediction.law_draws import sizes
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import (
     WIDE,

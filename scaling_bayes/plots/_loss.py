@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
-from scaling_bayes._mixture import law_names
+from scaling_bayes._prediction.forecast_answer import Of
+from scaling_bayes._prediction.mixture import law_names
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import (
     WIDE,

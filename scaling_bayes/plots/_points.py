@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._allocation import allocate
-from scaling_bayes._draws import discrepancy_of, sizes
-from scaling_bayes._mixture import Source, check_source, law_names, weighted_laws
+from scaling_bayes._prediction.allocate import allocate
+from scaling_bayes._prediction.law_draws import discrepancy_of, sizes
+from scaling_bayes._prediction.mixture import Source, check_source, law_names, weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import literal
 from scaling_bayes.units import SIZES, Kind, parse_quantity

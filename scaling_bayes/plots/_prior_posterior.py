@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from scaling_bayes._fit import Fit
+from scaling_bayes._fit.fit import Fit
 from scaling_bayes.errors import InputError
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.units import Kind

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaling_bayes._draws import mean_loss
-from scaling_bayes._fit import Fit
-from scaling_bayes._forecast import points_of
+from scaling_bayes._fit.fit import Fit
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
+from scaling_bayes._prediction.forecast import points_of
+from scaling_bayes._prediction.law_draws import mean_loss
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import axes_or_new, footnote, literal, set_size_axis
 from scaling_bayes.plots._bands import OPACITY, band_words

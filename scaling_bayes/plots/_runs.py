@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scaling_bayes._fit import Fit
-from scaling_bayes._mixture import Source, check_forecasting, weighted_laws
+from scaling_bayes._fit.fit import Fit
+from scaling_bayes._prediction.mixture import Source, check_forecasting, weighted_laws
 from scaling_bayes.errors import InputError
 from scaling_bayes.runs import Runs
 from scaling_bayes.units import SIZES

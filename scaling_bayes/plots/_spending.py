@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_bayes._decision import Spending
-from scaling_bayes._forecast_answer import Of
 from scaling_bayes._intervals import SAMPLE_DIMS, interval, is_point, quantile
-from scaling_bayes._mixture import mix
+from scaling_bayes._prediction.forecast_answer import Of
+from scaling_bayes._prediction.mixture import mix
 from scaling_bayes.plots._axes import (
     WIDE,
     axes_or_new,

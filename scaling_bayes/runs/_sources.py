@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from scaling_bayes._user_path import path_of
+from scaling_bayes._files.user_path import path_of
 from scaling_bayes.errors import InputError, Problem, RunsError
 from scaling_bayes.runs._csv import csv_cells
 from scaling_bayes.runs._names import did_you_mean

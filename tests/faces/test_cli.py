@@ -25,11 +25,11 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 import scaling_bayes as sb
-from scaling_bayes._allocation_answer import DEFAULT_TOLERANCE
-from scaling_bayes._atomic import write_whole
-from scaling_bayes._doubtful_runs import doubts_about
-from scaling_bayes._progress import Lines
-from scaling_bayes._sampling import SAMPLERS
+from scaling_bayes._files.whole_files import write_whole
+from scaling_bayes._inference.doubtful_runs import doubts_about
+from scaling_bayes._inference.sampling import SAMPLERS
+from scaling_bayes._prediction.allocation import DEFAULT_TOLERANCE
+from scaling_bayes._work.progress import Lines
 from scaling_bayes.cli import _allocate, _answer, _fit, _numbers
 from scaling_bayes.cli._answer import table_of
 from scaling_bayes.cli._main import app

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import scaling_bayes as sb
-from scaling_bayes._identifiability import check_identifiable
+from scaling_bayes._inference.identifiability import check_identifiable
 from scaling_bayes.errors import IdentifiabilityWarning, InputError, RunsError
 
 HOFFMANN = sb.laws.Chinchilla.published["hoffmann2022"]

@@ -22,7 +22,7 @@ from matplotlib.text import Text
 import scaling_bayes as sb
 from scaling_bayes import plots
 from scaling_bayes._printable import printable
-from scaling_bayes._progress import Watch
+from scaling_bayes._work.progress import Watch
 from scaling_bayes.cli._answer import csv_of
 from scaling_bayes.plots._axes import literal
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import scaling_bayes as sb
-from scaling_bayes._next_run._candidates import read_candidates
-from scaling_bayes._next_run._refits import refits_of
-from scaling_bayes._next_run._simulation import simulated
+from scaling_bayes._next_run.candidates import read_candidates
+from scaling_bayes._next_run.refits import refits_of
+from scaling_bayes._next_run.simulation import simulated
 
 N_OUTCOMES = 25
 

@@ -15,10 +15,10 @@ import pytest
 from scipy import stats
 
 import scaling_bayes as sb
-from scaling_bayes._recipes._at import recipes_at
-from scaling_bayes._recipes._crossing import crossing
-from scaling_bayes._recipes._likeness import natural_parameters
-from scaling_bayes._recipes._recipe import Recipe
+from scaling_bayes._recipes.crossing import crossing
+from scaling_bayes._recipes.likeness import natural_parameters
+from scaling_bayes._recipes.recipe import Recipe
+from scaling_bayes._recipes.recipes_at import recipes_at
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import scaling_bayes as sb
-from scaling_bayes import _sampling
+from scaling_bayes._inference import sampling
 
 SWEEPS = 10
 """Simulated sweeps of each size."""
@@ -26,8 +26,8 @@ def attempts(monkeypatch):
         seen.append(_diagnose(data_tree, names))
         return seen[-1]
 
-    _diagnose = _sampling.diagnose
-    monkeypatch.setattr(_sampling, "diagnose", recorded)
+    _diagnose = sampling.diagnose
+    monkeypatch.setattr(sampling, "diagnose", recorded)
     return seen
 
 

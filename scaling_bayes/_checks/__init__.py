@@ -1,0 +1,1 @@
+"""Whether one fit describes its runs, and what is doubtful about it."""

@@ -1,0 +1,1 @@
+"""Several fits against runs: scores, backtests, comparisons."""

@@ -1,0 +1,1 @@
+"""From runs and hypotheses to checked draws."""
