@@ -10,12 +10,16 @@ import numpy as np
 
 from scaling_bayes._decision.loss_draws import shift_at
 from scaling_bayes._decision.problem import Options, Problem
+from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.law_draws import point_dataset
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
+
+DEFAULT_EPSILON = 0.001
+"""Nats per token of regret that count as none."""
 
 _FRONTIER, _SIDE = 121, 45
 _EVERY = 5
@@ -151,7 +155,12 @@ class AllocationRange:
 
 
 def allocation_range(
-    problem: Problem, options: Options, budget: float, *, epsilon: float, prob: float
+    problem: Problem,
+    options: Options,
+    budget: float,
+    *,
+    epsilon: float = DEFAULT_EPSILON,
+    prob: float = DEFAULT_PROB,
 ) -> AllocationRange:
     """Return the allocations whose regret is below epsilon; see `Decision.range`."""
     if not epsilon > 0:

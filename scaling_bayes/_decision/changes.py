@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scaling_bayes._decision import rules
+from scaling_bayes._decision.alternatives import BY, alternatives
 from scaling_bayes._decision.interpolation import chosen
 from scaling_bayes._decision.loss_draws import flat_parameters
+from scaling_bayes._decision.problem import Problem
+from scaling_bayes._decision.settled import Settled, settle
+from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.mixture import Mixture
 from scaling_bayes.errors import ScalingBayesError
 from scaling_bayes.units import format_quantity
-
-if TYPE_CHECKING:
-    from scaling_bayes._decision.decide import Decision
-    from scaling_bayes._decision.problem import Problem
 
 _FACTORS = (0.5, 2.0)
 _TARGETS = (0.99, 1.01)
@@ -28,40 +27,40 @@ _N_PARAMETERS = 3
 """Parameters shown: those on which the optimum depends most."""
 
 
-def changes(decision: Decision) -> pd.DataFrame:
+def changes(settled: Settled) -> pd.DataFrame:
     """Return what would change a choice; see `Decision.what_would_change_it`."""
     rows = [
-        *(_targets if isinstance(decision.rule, rules.Cheapest) else _budgets)(decision),
-        *_limits(decision),
-        *_parameters(decision),
-        *_laws(decision),
-        *_rules(decision),
+        *(_targets if isinstance(settled.rule, rules.Cheapest) else _budgets)(settled),
+        *_limits(settled),
+        *_parameters(settled),
+        *_laws(settled),
+        *_rules(settled),
     ]
     table = pd.DataFrame(rows, columns=["kind", "change", "n_params", "tokens", "gain"])
-    table.insert(4, "times", table["n_params"] / decision.choice.n_params)
+    table.insert(4, "times", table["n_params"] / settled.choice.n_params)
     return table
 
 
 Row = tuple[str, str, float, float, float]
 
 
-def _budgets(decision: Decision) -> Iterator[Row]:
+def _budgets(settled: Settled) -> Iterator[Row]:
     for factor in _FACTORS:
-        budget = factor * decision.budget
-        for other in _decided(decision.problem, _within(decision), budget):
-            yield _beside(decision, "budget", f"{factor:g} times the budget", other)
+        budget = factor * settled.budget
+        for other in _decided(settled.problem, _within(settled), budget):
+            yield _beside(settled, "budget", f"{factor:g} times the budget", other)
 
 
-def _targets(decision: Decision) -> Iterator[Row]:
+def _targets(settled: Settled) -> Iterator[Row]:
     """Yield the choice where less, or more, is asked of the cheapest budget."""
-    rule = decision.rule
+    rule = settled.rule
     assert isinstance(rule, rules.Cheapest)
     missed = 1 - rule.prob
     asked = {
         f"a loss of at most {factor * rule.loss:.4g}": replace(rule, loss=factor * rule.loss)
         for factor in _TARGETS
     }
-    if decision.loss.size > 1:
+    if settled.loss.size > 1:
         shares = (factor * missed for factor in _FACTORS)
         asked |= {
             f"with probability {1 - share:.4g}": replace(rule, prob=1 - share)
@@ -69,55 +68,53 @@ def _targets(decision: Decision) -> Iterator[Row]:
             if share < 1
         }
     for words, changed in asked.items():
-        for other in _decided(decision.problem, changed, decision.given):
+        for other in _decided(settled.problem, changed, settled.given):
             flops = format_quantity(other.choice.flops, kind="flops")
-            yield _beside(decision, "target", f"{words}: train with {flops}", other)
+            yield _beside(settled, "target", f"{words}: train with {flops}", other)
 
 
-def _limits(decision: Decision) -> Iterator[Row]:
-    limits = decision.problem.limits
-    for name in decision.binding:
+def _limits(settled: Settled) -> Iterator[Row]:
+    limits = settled.problem.limits
+    for name in settled.binding:
         factor = 0.5 if name == "least_n_params" else 2.0
         relaxed = replace(limits, **{name: limits.of(name, np.nan) * factor})
         words = f"{relaxed.in_words(name)} instead of {limits.in_words(name)}"
-        problem = replace(decision.problem, limits=relaxed)
-        for other in _decided(problem, _within(decision), decision.budget):
-            yield _beside(decision, "limit", words, other)
+        problem = replace(settled.problem, limits=relaxed)
+        for other in _decided(problem, _within(settled), settled.budget):
+            yield _beside(settled, "limit", words, other)
 
 
-def _decided(problem: Problem, rule: rules.Rule, budget: float | None) -> Iterator[Decision]:
+def _decided(problem: Problem, rule: rules.Rule, budget: float | None) -> Iterator[Settled]:
     """Yield the decision on a problem; nothing where there is none."""
-    from scaling_bayes._decision.decide import decision_on
-
     try:
-        yield decision_on(problem, rule, budget)
+        yield settle(problem, rule, budget)
     except ScalingBayesError:
         return
 
 
-def _beside(decision: Decision, kind: str, words: str, other: Decision) -> Row:
-    """Return the choice of another decision, and how much lower its expected loss is."""
-    here = decision.problem.points(np.array([decision.choice.n_params]), decision.budget)
+def _beside(settled: Settled, kind: str, words: str, other: Settled) -> Row:
+    """Return the choice of another settled, and how much lower its expected loss is."""
+    here = settled.problem.points(np.array([settled.choice.n_params]), settled.budget)
     there = other.problem.points(np.array([other.choice.n_params]), other.budget)
     gain = float(
-        decision.problem.expected_losses([here, there])[0]
+        settled.problem.expected_losses([here, there])[0]
         - other.problem.expected_losses([here, there])[1]
     )
     return kind, words, other.choice.n_params, other.choice.tokens, gain
 
 
-def _within(decision: Decision) -> rules.Rule:
+def _within(settled: Settled) -> rules.Rule:
     """Return the rule that chooses within a budget, where the decision's own chooses that."""
-    rule = decision.rule
+    rule = settled.rule
     return rules.MeetTarget(rule.loss) if isinstance(rule, rules.Cheapest) else rule
 
 
-def _parameters(decision: Decision) -> Iterator[Row]:
+def _parameters(settled: Settled) -> Iterator[Row]:
     """Yield the choice where the parameters that it depends on most are low, and high."""
-    source = decision.problem.source
-    if isinstance(source, Mixture) or decision.loss.size < 1 / _FIFTH:
+    source = settled.problem.source
+    if isinstance(source, Mixture) or settled.loss.size < 1 / _FIFTH:
         return
-    best = np.log(decision.options.n_params[decision.options.mean_curve.argmin(axis=0)])
+    best = np.log(settled.options.n_params[settled.options.mean_curve.argmin(axis=0)])
     draws = {name: values.ravel() for name, values in vars(flat_parameters(source)).items()}
     order = {
         name: _rank_correlation(values, best) for name, values in draws.items() if np.ptp(values)
@@ -125,9 +122,9 @@ def _parameters(decision: Decision) -> Iterator[Row]:
     for name in sorted(order, key=lambda each: -abs(order[each]))[:_N_PARAMETERS]:
         low, high = np.quantile(draws[name], [_FIFTH, 1 - _FIFTH])
         for words, some in (("low", draws[name] <= low), ("high", draws[name] >= high)):
-            at = chosen(decision.problem, decision.options.only(some), _within(decision))
+            at = chosen(settled.problem, settled.options.only(some), _within(settled))
             values = draws[name][some]
-            tokens = decision.problem.tokens(np.array([at.n_params]), decision.budget)[0]
+            tokens = settled.problem.tokens(np.array([at.n_params]), settled.budget)[0]
             yield (
                 "parameter",
                 f"{name} {words} ({values.min():.4g} to {values.max():.4g})",
@@ -145,20 +142,20 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(spearmanr(a, b).statistic)
 
 
-def _laws(decision: Decision) -> Iterator[Row]:
-    member = decision.options.member
+def _laws(settled: Settled) -> Iterator[Row]:
+    member = settled.options.member
     if member is None:
         return
     # Over one law there is no largest regret.
-    several = isinstance(decision.rule, rules.MinimaxRegret)
-    by = rules.ExpectedLoss() if several else _within(decision)
+    several = isinstance(settled.rule, rules.MinimaxRegret)
+    by = rules.ExpectedLoss() if several else _within(settled)
     for name in np.unique(member):
-        at = chosen(decision.problem, decision.options.only(member == name), by)
-        tokens = decision.problem.tokens(np.array([at.n_params]), decision.budget)[0]
+        at = chosen(settled.problem, settled.options.only(member == name), by)
+        tokens = settled.problem.tokens(np.array([at.n_params]), settled.budget)[0]
         yield "law", f"{name} alone", at.n_params, float(tokens), np.nan
 
 
-def _rules(decision: Decision) -> Iterator[Row]:
-    for name, row in decision.alternatives().iterrows():
-        if str(name).startswith("by "):
-            yield "rule", str(name).removeprefix("by "), row["n_params"], row["tokens"], np.nan
+def _rules(settled: Settled) -> Iterator[Row]:
+    for name, row in alternatives(settled, DEFAULT_PROB).iterrows():
+        if str(name).startswith(BY):
+            yield "rule", str(name).removeprefix(BY), row["n_params"], row["tokens"], np.nan

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from scaling_bayes._decision import rules
-from scaling_bayes._decision.allocation_range import AllocationRange, allocation_range
-from scaling_bayes._decision.choice import Choice
+from scaling_bayes._decision.allocation_range import (
+    DEFAULT_EPSILON,
+    AllocationRange,
+    allocation_range,
+)
+from scaling_bayes._decision.alternatives import alternatives
+from scaling_bayes._decision.changes import changes
+from scaling_bayes._decision.decide_words import words_of
 from scaling_bayes._decision.doubtful_choice import warn_of_doubtful
 from scaling_bayes._decision.hardware import Hardware, budget_in_flops
-from scaling_bayes._decision.interpolation import chosen, place_of
 from scaling_bayes._decision.limits import Limits
 from scaling_bayes._decision.loss_draws import Repeated
-from scaling_bayes._decision.problem import Options, Problem
+from scaling_bayes._decision.problem import Problem
 from scaling_bayes._decision.repetition import Repetition
 from scaling_bayes._decision.rules import Rule
-from scaling_bayes._doubt import Doubt, doubts_of
+from scaling_bayes._decision.settled import Settled, settle
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.forecast_answer import Of
 from scaling_bayes._prediction.law_draws import sizes
@@ -28,17 +31,8 @@ from scaling_bayes._printable import printable, printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity, parse_quantity
 
-DEFAULT_EPSILON = 0.001
-"""Nats per token of regret that count as none."""
 
-_BY = "by "
-"""What the names of the choices of other rules begin with."""
-_BESIDE = (0.25, 0.5, 2.0, 4.0)
-"""Model sizes that stand beside the choice, as multiples of it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Decision:
+class Decision(Settled):
     """A choice of model size and tokens, and how it compares with what else could be chosen.
 
     Losses are in nats per token. Regret is the loss of the mean curve above the best that is
@@ -66,30 +60,6 @@ class Decision:
         What the rule says of the best of the options, the lower the better.
     """
 
-    problem: Problem
-    rule: Rule
-    budget: float
-    given: float | None
-    options: Options
-    choice: Choice
-    loss: np.ndarray
-    regret: np.ndarray
-    score: float
-
-    @property
-    def binding(self) -> tuple[str, ...]:
-        """Names of the limits that hold the choice back, other than the budget."""
-        return self.problem.binding(self.choice.n_params, self.budget)
-
-    @property
-    def value_of_perfect_information(self) -> float:
-        """What knowing the law exactly would gain on average, in nats per token.
-
-        The smallest expected loss minus the expected loss of the best choice in each draw: no
-        further run can be worth more for this decision (Raiffa & Schlaifer 1961).
-        """
-        return float(self.options.expected_loss.min() - self.options.best_loss.mean())
-
     def alternatives(self, *, prob: float = DEFAULT_PROB) -> pd.DataFrame:
         """Return the choice beside other sizes and what other rules would choose.
 
@@ -113,77 +83,7 @@ class Decision:
         InputError
             If `prob` is not between 0 and 1.
         """
-        if not 0 < prob < 1:
-            raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
-        rows = self._rows()
-        table = self._evaluated(list(rows.values()), prob)
-        table.index = pd.Index(list(rows), name="alternative")
-        sizes = [not name.startswith(_BY) for name in rows]
-        regret = np.stack([place_of(self.options, n).regret(self.options) for n in rows.values()])
-        best = regret[sizes].argmin(axis=0)
-        shares = np.bincount(best, minlength=sum(sizes)) / regret.shape[1]
-        table.loc[sizes, "probability_best"] = shares
-        return table
-
-    def _rows(self) -> dict[str, float]:
-        """Return the model sizes of the alternatives, by what they are."""
-        found = {"choice": self.choice.n_params}
-        for name, rule in rules.REGISTRY.items() if self.loss.size > 1 else ():
-            if rule() != self.rule and rule().suits(self.options):
-                found[f"{_BY}{name}"] = chosen(self.problem, self.options, rule()).n_params
-        low, high = self.options.n_params[[0, -1]]
-        for factor in _BESIDE:
-            n_params = self.choice.n_params * factor
-            if self.problem.menu is None and low <= n_params <= high:
-                found[f"{factor:g} N"] = n_params
-        if self.problem.menu is not None:
-            found |= {f"{n:.6g}": n for n in self.options.n_params if n != self.choice.n_params}
-        return found
-
-    def _evaluated(self, n_params: list[float], prob: float) -> pd.DataFrame:
-        at = [place_of(self.options, n) for n in n_params]
-        points = self.problem.points(np.array(n_params), self.budget)
-        loss = np.stack([place.loss(self.options) for place in at])
-        regret = np.stack([place.regret(self.options) for place in at])
-        tail = (1 - prob) / 2
-        lower, median, upper = np.quantile(
-            loss, [tail, 0.5, 1 - tail], axis=1, method="inverted_cdf"
-        )
-        return pd.DataFrame(
-            {
-                "n_params": n_params,
-                "tokens": points["tokens"].to_numpy(),
-                "flops": points["flops"].to_numpy(),
-                "loss": median,
-                "loss_lower": lower,
-                "loss_upper": upper,
-                "regret_mean": regret.mean(axis=1),
-                "regret_median": np.median(regret, axis=1),
-                "regret_p95": np.quantile(regret, 0.95, axis=1, method="inverted_cdf"),
-                "probability_best": np.nan,
-                "mismatch": self._mismatch(regret.mean(axis=1)),
-            }
-        )
-
-    def _mismatch(self, regret: np.ndarray) -> np.ndarray:
-        """Return the share of the choice's compute that expected regrets are worth."""
-        coarse = replace(self.problem, n_candidates=rules.COARSE_CANDIDATES)
-        places, shares = [], np.geomspace(1, 1e-4, 25)
-        for share in shares:
-            budget = share * self.choice.total_flops
-            try:
-                options = coarse.options(budget)
-            except InputError:
-                break
-            best = options.n_params[[options.expected_loss.argmin()]]
-            places.append(coarse.points(best, budget))
-        least = self.problem.expected_losses(places)
-        rise = np.maximum.accumulate(least - least[0])
-        rising = np.flatnonzero(np.diff(rise, prepend=-1.0) > 0)
-        above = np.maximum(regret - self.value_of_perfect_information, 0)
-        logs = np.interp(above, rise[rising], np.log(shares[rising]), right=np.nan)
-        worth: np.ndarray = 1 - np.exp(logs)
-        return worth
+        return alternatives(self, prob)
 
     def range(
         self, *, epsilon: float = DEFAULT_EPSILON, prob: float = DEFAULT_PROB
@@ -217,32 +117,11 @@ class Decision:
             nats per token. Of a parameter the rows show the choice by the fifth of the draws in
             which it is lowest, and highest.
         """
-        from scaling_bayes._decision.changes import changes
-
         return changes(self)
-
-    @property
-    def expected_loss(self) -> float:
-        """Expected loss of the choice's mean curve, in nats per token."""
-        return float(self.options.best_loss.mean() + self.regret.mean())
-
-    @property
-    def loss_interval(self) -> tuple[float, float]:
-        """The 90% equal-tailed interval of the loss of the choice."""
-        tail = (1 - DEFAULT_PROB) / 2
-        low, high = np.quantile(self.loss, [tail, 1 - tail], method="inverted_cdf")
-        return float(low), float(high)
-
-    @property
-    def doubts(self) -> tuple[Doubt, ...]:
-        """What is doubtful about the fit and matters to a decision; see `Fit.doubts`."""
-        return doubts_of(self.problem.source, "forecast", "allocation")
 
     @cached_property
     def words(self) -> tuple[str, ...]:
         """What the decision comes to, in sentences."""
-        from scaling_bayes._decision.decide_words import words_of
-
         return tuple(map(printable, words_of(self)))
 
     @printed
@@ -345,7 +224,7 @@ def decide(
         seed=seed,
     )
     given = budget_in_flops(flops=flops, gpu_hours=gpu_hours, money=money, hardware=hardware)
-    decision = decision_on(problem, resolved(rule), given)
+    decision = Decision(**vars(settle(problem, resolved(rule), given)))
     warn_of_doubtful(problem, [decision.choice])
     return decision
 
@@ -373,30 +252,3 @@ def resolved(rule: Rule | str) -> Rule:
             "sb.rules.Cheapest(loss=2.0, prob=0.9)."
         )
     return rules.REGISTRY[rule]()
-
-
-def decision_on(problem: Problem, rule: Rule, given: float | None) -> Decision:
-    """Return the decision on a problem by a rule, with a budget in FLOPs."""
-    budget = rule.budget(problem, given)
-    options = problem.options(budget)
-    at = chosen(problem, options, rule)
-    point = problem.points(np.array([at.n_params]), budget).isel(point=0)
-    unique = problem.limits.unique_tokens
-    tokens = float(point["tokens"])
-    return Decision(
-        problem=problem,
-        rule=rule,
-        budget=budget,
-        given=given,
-        options=options,
-        choice=Choice(
-            n_params=at.n_params,
-            tokens=tokens,
-            flops=float(point["flops"]),
-            total_flops=float(point["total_flops"]),
-            epochs=None if unique is None else tokens / float(unique),
-        ),
-        loss=at.loss(options),
-        regret=at.regret(options),
-        score=float(rule.scores(options).min()),
-    )

@@ -10,9 +10,10 @@ import numpy as np
 
 from scaling_bayes._decision import rules
 from scaling_bayes._decision.choice import Choice
-from scaling_bayes._decision.decide import decision_on
 from scaling_bayes._decision.loss_draws import shift_at
 from scaling_bayes._decision.problem import Problem
+from scaling_bayes._decision.settled import settle
+from scaling_bayes._decision.spending_words import title_of, words_of
 from scaling_bayes._decision.stopping import Stop, best_budget, crossing, ratio_of
 from scaling_bayes._intervals import SAMPLE_DIMS, interval, quantile
 from scaling_bayes._prediction.forecast_answer import Of
@@ -242,14 +243,10 @@ class Spending:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """What the budgets come to, in sentences."""
-        from scaling_bayes._decision.spending_words import words_of
-
         return tuple(map(printable, words_of(self)))
 
     @printed
     def __repr__(self) -> str:
-        from scaling_bayes._decision.spending_words import title_of
-
         return "\n".join([title_of(self), *(f"- {line}" for line in self.words)])
 
 
@@ -258,7 +255,7 @@ def choices_for(problem: Problem, budgets: np.ndarray) -> tuple[Choice, ...]:
     # Of a single run with heavy-tailed noise there is no expected loss.
     of_mean_curve = replace(problem, of="mean_curve")
     rule = rules.ExpectedLoss()
-    return tuple(decision_on(of_mean_curve, rule, float(budget)).choice for budget in budgets)
+    return tuple(settle(of_mean_curve, rule, float(budget)).choice for budget in budgets)
 
 
 def losses_of(problem: Problem, choices: tuple[Choice, ...]) -> xr.DataArray:

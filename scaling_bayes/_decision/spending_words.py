@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,12 +13,49 @@ from scaling_bayes._prediction.forecast_answer import Of
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
-    from scaling_bayes._decision.spending import Spending
+    import pandas as pd
+    import xarray as xr
+
+    from scaling_bayes._decision.problem import Problem
+    from scaling_bayes._decision.stopping import Stop
 
 _WHOSE: Mapping[Of, str] = {"mean_curve": "of the mean curve", "new_run": "of new runs"}
 
 
-def title_of(spending: Spending) -> str:
+class Spent(Protocol):
+    """What the sentences say of a `Spending`."""
+
+    @property
+    def problem(self) -> Problem: ...
+    @property
+    def budgets(self) -> np.ndarray: ...
+    @property
+    def mean_curve(self) -> xr.DataArray: ...
+    @property
+    def value_per_nat(self) -> float | None: ...
+    @property
+    def prob(self) -> float: ...
+    @property
+    def of(self) -> Of: ...
+    @property
+    def asked(self) -> tuple[Of, ...]: ...
+    @property
+    def prices(self) -> np.ndarray: ...
+    @property
+    def priced(self) -> bool: ...
+    @property
+    def share_left(self) -> xr.DataArray: ...
+    @property
+    def stop(self) -> Stop | None: ...
+    @property
+    def laws_without_floor(self) -> list[str]: ...
+    def price_of(self, flops: float) -> float: ...
+    def price_in_words(self, price: float) -> str: ...
+    def probability_worth(self, of: Of = "mean_curve") -> np.ndarray: ...
+    def to_frame(self) -> pd.DataFrame: ...
+
+
+def title_of(spending: Spent) -> str:
     """Return what the numbers are of."""
     kind = (
         "published values, of unknown uncertainty"
@@ -31,7 +68,7 @@ def title_of(spending: Spending) -> str:
     )
 
 
-def words_of(spending: Spending) -> tuple[str, ...]:
+def words_of(spending: Spent) -> tuple[str, ...]:
     """Return what the budgets come to, in sentences."""
     return (
         *_budgets_in_words(spending),
@@ -41,7 +78,7 @@ def words_of(spending: Spending) -> tuple[str, ...]:
     )
 
 
-def _budgets_in_words(spending: Spending) -> Iterator[str]:
+def _budgets_in_words(spending: Spent) -> Iterator[str]:
     known = not is_point(spending.mean_curve)
 
     def shown(row: Mapping[Hashable, Any], name: str) -> str:
@@ -62,14 +99,14 @@ def _budgets_in_words(spending: Spending) -> Iterator[str]:
             )
 
 
-def _budget_in_words(spending: Spending, flops: float) -> str:
+def _budget_in_words(spending: Spent, flops: float) -> str:
     words = format_quantity(flops, kind="flops")
     if not spending.priced:
         return words
     return f"{words} ({spending.price_in_words(spending.price_of(flops))})"
 
 
-def _rate_in_words(spending: Spending, row: Mapping[Hashable, Any]) -> str:
+def _rate_in_words(spending: Spent, row: Mapping[Hashable, Any]) -> str:
     words = f"{row['nats_per_doubling']:.2g} nats per doubling"
     if not spending.priced:
         return words
@@ -77,7 +114,7 @@ def _rate_in_words(spending: Spending, row: Mapping[Hashable, Any]) -> str:
     return f"{words}, {unit * row['nats_per_price']:.2g} per {spending.price_in_words(unit)}"
 
 
-def _worth_in_words(spending: Spending, step: int) -> str:
+def _worth_in_words(spending: Spent, step: int) -> str:
     if spending.value_per_nat is None:
         return ""
     if is_point(spending.mean_curve):
@@ -89,7 +126,7 @@ def _worth_in_words(spending: Spending, step: int) -> str:
     return f"; worth its price with probability {each}"
 
 
-def _share_in_words(spending: Spending) -> Iterator[str]:
+def _share_in_words(spending: Spent) -> Iterator[str]:
     if spending.laws_without_floor:
         yield (
             f"{', '.join(dict.fromkeys(spending.laws_without_floor))} has no irreducible loss, so "
@@ -107,7 +144,7 @@ def _share_in_words(spending: Spending) -> Iterator[str]:
     )
 
 
-def _stop_in_words(spending: Spending) -> Iterator[str]:
+def _stop_in_words(spending: Spent) -> Iterator[str]:
     if spending.stop is None or spending.value_per_nat is None:
         return
     yield (
@@ -127,7 +164,7 @@ def _stop_in_words(spending: Spending) -> Iterator[str]:
     )
 
 
-def _at(spending: Spending, flops: float) -> str:
+def _at(spending: Spent, flops: float) -> str:
     if flops == 0:
         return "at the smallest budget, if at any"
     if np.isinf(flops):
@@ -135,7 +172,7 @@ def _at(spending: Spending, flops: float) -> str:
     return f"at {_budget_in_words(spending, flops)}"
 
 
-def _from(spending: Spending, flops: float) -> str:
+def _from(spending: Spent, flops: float) -> str:
     if flops == 0:
         return "already at the smallest budget"
     if np.isinf(flops):

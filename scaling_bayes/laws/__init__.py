@@ -7,18 +7,12 @@ from functools import partial
 
 from scaling_bayes.laws._additive import Additive
 from scaling_bayes.laws._chinchilla import Chinchilla
+from scaling_bayes.laws._common_parameters import exponent, irreducible_loss, scale
 from scaling_bayes.laws._coupled import Coupled
 from scaling_bayes.laws._kaplan import Kaplan
-from scaling_bayes.laws._law import (
-    Citation,
-    Law,
-    exponent,
-    irreducible_loss,
-    scale,
-)
+from scaling_bayes.laws._law import Citation, Law, PublishedLaw
 from scaling_bayes.laws._power_law import PowerLaw, PurePowerLaw
 from scaling_bayes.laws._power_sum import PowerSum, Term
-from scaling_bayes.laws._published import PublishedLaw
 from scaling_bayes.parameters import Parameter
 
 REGISTRY: dict[str, Callable[..., Law]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scaling_bayes.laws._chinchilla import Chinchilla
-from scaling_bayes.laws._law import exponent, scale
+from scaling_bayes.laws._common_parameters import exponent, scale
 from scaling_bayes.laws._power_sum import PowerSum, Term
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scaling_bayes.laws._law import Citation, exponent, irreducible_loss, scale
+from scaling_bayes.laws._common_parameters import exponent, irreducible_loss, scale
+from scaling_bayes.laws._law import Citation, PublishedLaw
 from scaling_bayes.laws._power_sum import PowerSum, Term
-from scaling_bayes.laws._published import PublishedLaw
 
 HOFFMANN_2022 = Citation(
     "Hoffmann et al.", 2022, "Training Compute-Optimal Large Language Models", "2203.15556"

@@ -6,7 +6,7 @@ from math import log
 from typing import Any
 
 from scaling_bayes.laws._chinchilla import Chinchilla
-from scaling_bayes.laws._law import exponent, scale
+from scaling_bayes.laws._common_parameters import exponent, scale
 from scaling_bayes.laws._power_sum import PowerSum, Term
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scaling_bayes.laws._law import Citation, exponent, scale
+from scaling_bayes.laws._common_parameters import exponent, scale
+from scaling_bayes.laws._law import Citation, PublishedLaw
 from scaling_bayes.laws._power_sum import PowerSum, Term
-from scaling_bayes.laws._published import PublishedLaw
 
 KAPLAN_2020 = Citation(
     "Kaplan et al.", 2020, "Scaling Laws for Neural Language Models", "2001.08361"

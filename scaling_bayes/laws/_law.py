@@ -1,18 +1,17 @@
-"""What every law declares, and the parameters that laws have in common."""
+"""What every law declares, and published values of its parameters."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import exp, log
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from scaling_bayes.parameters import Declared, Parameter
-from scaling_bayes.priors import Prior
+from scaling_bayes.parameters import Declared
+from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
 
 if TYPE_CHECKING:
-    from scaling_bayes.laws._published import PublishedLaw
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -114,92 +113,53 @@ class Law(Declared, ABC):
         return f"{type(self).__name__}()"
 
 
-def irreducible_loss(
-    median: float = 1.7, spread: float = 0.5, *, reason: str | None = None
-) -> Parameter:
-    """Return the parameter L_inf, the loss that no size and no data remove.
+@dataclass(frozen=True, eq=False)
+class PublishedLaw:
+    """A law with the parameter values of a paper, as one draw.
 
-    Parameters
+    `scaling_bayes.forecast`, `allocate`, `compute_to_reach`, `loss_given_up`, `compare` and the
+    plots take it where they take a fit. It has no noise, so a forecast of a new run is not to be
+    had from it: papers seldom publish the scatter.
+
+    Attributes
     ----------
-    median : float
-        Prior median in nats per token.
-    spread : float
-        Prior standard deviation of its logarithm.
-    reason : str, optional
-        Why that prior, in a line; by default that it is weakly informative, and how wide.
+    label : str
+        Short name, such as ``"hoffmann2022"``.
+    law : Law
+        The law.
+    values : Mapping of str to float
+        A value for every natural parameter of the law.
+    citation : Citation
+        The paper that gives the values.
+    note : str
+        What a reader has to know about the values.
+    flops_per_param_token : float
+        The k of C = k N D that the paper uses.
     """
-    return Parameter(
-        "L_inf",
-        r"L_\infty",
-        "nats",
-        "irreducible loss",
-        Prior("LogNormal", mu=log(median), sigma=spread),
-        reason or _weakly_informative(spread),
-    )
 
+    label: str
+    law: Law
+    values: Mapping[str, float]
+    citation: Citation
+    note: str = ""
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN
+    noise: None = field(default=None, init=False, repr=False)
+    noise_draws: None = field(default=None, init=False, repr=False)
+    discrepancy_draws: None = field(default=None, init=False, repr=False)
 
-def exponent(
-    name: str,
-    symbol: str,
-    of: str,
-    *,
-    median: float = 0.35,
-    spread: float = 0.4,
-    reason: str | None = None,
-) -> Parameter:
-    """Return the exponent of a power-law term.
+    def __post_init__(self) -> None:
+        if set(self.values) != set(self.law.parameter_names):
+            raise ValueError(
+                f"{self.label} gives {sorted(self.values)}, "
+                f"but {self.law.name} has {sorted(self.law.parameter_names)}."
+            )
 
-    Parameters
-    ----------
-    name, symbol : str
-        Name in tables and symbol in LaTeX.
-    of : str
-        What the term falls with, in words.
-    median, spread : float
-        Prior median, and prior standard deviation of the logarithm.
-    reason : str, optional
-        Why that prior, in a line; by default that it is weakly informative, and how wide.
-    """
-    return Parameter(
-        name,
-        symbol,
-        "1",
-        f"exponent of {of}",
-        Prior("LogNormal", mu=log(median), sigma=spread),
-        reason or _weakly_informative(spread),
-    )
+    @property
+    def draws(self) -> xr.Dataset:
+        """The values as a data set of one chain with one draw."""
+        import xarray as xr
 
-
-def scale(
-    name: str,
-    symbol: str,
-    unit: str,
-    *,
-    median: float,
-    spread: float = 3.0,
-    reason: str | None = None,
-) -> Parameter:
-    """Return the characteristic scale of a power-law term: the size at which it is 1.
-
-    Parameters
-    ----------
-    name, symbol, unit : str
-        Name in tables, symbol in LaTeX, and unit, such as ``"tokens"``.
-    median, spread : float
-        Prior median in `unit`, and prior standard deviation of the natural logarithm.
-    reason : str, optional
-        Why that prior, in a line; by default that it is weakly informative, and how wide.
-    """
-    return Parameter(
-        name,
-        symbol,
-        unit,
-        f"{'size' if unit in ('', '1') else unit} at which its term is 1",
-        Prior("LogNormal", mu=log(median), sigma=spread),
-        reason or _weakly_informative(spread),
-    )
-
-
-def _weakly_informative(spread: float) -> str:
-    """Return the width of a LogNormal prior in words, which holds whatever its median."""
-    return f"weakly informative: one standard deviation is a factor of {exp(spread):.2g} either way"
+        return xr.Dataset(
+            {name: (("chain", "draw"), [[value]]) for name, value in self.values.items()},
+            coords={"chain": [0], "draw": [0]},
+        )

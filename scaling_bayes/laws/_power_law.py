@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scaling_bayes.errors import InputError
+from scaling_bayes.laws._common_parameters import exponent, irreducible_loss, scale
 from scaling_bayes.laws._kaplan import KAPLAN_2020
-from scaling_bayes.laws._law import exponent, irreducible_loss, scale
+from scaling_bayes.laws._law import PublishedLaw
 from scaling_bayes.laws._power_sum import PowerSum, Term
-from scaling_bayes.laws._published import PublishedLaw
 from scaling_bayes.units import PF_DAY
 
 Covariate = Literal["n_params", "tokens", "flops"]

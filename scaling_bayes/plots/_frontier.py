@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from scaling_bayes._decision import Decision, Hardware, Limits, decide
-from scaling_bayes._decision.decide import DEFAULT_EPSILON
+from scaling_bayes._decision.allocation_range import DEFAULT_EPSILON
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.law_draws import sizes
 from scaling_bayes.errors import InputError

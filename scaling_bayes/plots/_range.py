@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_bayes._decision import AllocationRange, Decision
-from scaling_bayes._decision.decide import DEFAULT_EPSILON
+from scaling_bayes._decision.allocation_range import DEFAULT_EPSILON
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes.errors import InputError
 from scaling_bayes.plots._axes import axes_or_new, footnote, legend_below, set_size_axis

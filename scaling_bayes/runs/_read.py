@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from scaling_bayes.errors import InputError
-from scaling_bayes.runs._check import check
+from scaling_bayes.runs._validation import check
 from scaling_bayes.runs._csv import as_plain
 from scaling_bayes.runs._mapping import canonical_columns
 from scaling_bayes.runs._names import NUMERIC
