@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from scaling_bayes.errors import InputError
-from scaling_bayes.runs._validation import check
 from scaling_bayes.runs._csv import as_plain
 from scaling_bayes.runs._mapping import canonical_columns
 from scaling_bayes.runs._names import NUMERIC
 from scaling_bayes.runs._runs import Runs
 from scaling_bayes.runs._sources import Table, table_of
+from scaling_bayes.runs._validation import check
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, FLOPS_TOLERANCE
 
 
