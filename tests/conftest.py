@@ -26,6 +26,16 @@ def _no_figure_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def case(real_data: Callable[[str], Path]) -> Callable[[str], Path]:
+    """Return a function from the name of a file of the collected cases to its path."""
+
+    def path_of(name: str) -> Path:
+        return real_data(f"../cases/{name}")
+
+    return path_of
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
     """Return a function from the name of a real data file to its path; skips if it is absent."""
     folder = Path(

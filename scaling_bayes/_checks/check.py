@@ -29,7 +29,7 @@ from scaling_bayes._checks.trends import (
 )
 from scaling_bayes._prediction.law_draws import discrepancy_of
 from scaling_bayes._printable import printable, printed
-from scaling_bayes.units import format_quantity
+from scaling_bayes.units import SIZES, format_quantity
 
 SIGNIFICANT = 0.05
 """Adjusted p-value below which the account speaks of a misfit."""
@@ -379,7 +379,8 @@ def _identifiability_words(identifiability: pd.DataFrame) -> Iterator[str]:
 
 
 def _sizes(run: pd.Series) -> str:
-    return f"{_FORMATS['n_params'](run['n_params'])} on {_FORMATS['tokens'](run['tokens'])}"
+    known = [name for name in SIZES if name in run]
+    return " on ".join(_FORMATS[name](run[name]) for name in known[:2])
 
 
 def _p(value: float) -> str:

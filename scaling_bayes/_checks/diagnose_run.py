@@ -125,7 +125,7 @@ class RunDiagnosis:
         ``_lower`` and ``_upper`` bound the interval of probability `prob` of each quantity of
         the mean curve; ``probability_as_high`` and ``probability_as_low`` are of a new run.
         """
-        frame = self.runs.frame[[*SIZES, "loss"]].rename_axis("row")
+        frame = self.runs.frame[[*self.runs.sizes, "loss"]].rename_axis("row")
         for name in map(str, self.draws):
             frame[name] = quantile(self.draws[name], 0.5).values
             lower, upper = self.interval(name, prob=prob, kind=kind).values

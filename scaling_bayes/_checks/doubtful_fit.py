@@ -164,6 +164,8 @@ def optimum_and_prior(fit: Judged) -> tuple[float, xr.DataArray, xr.DataArray] |
 
     None where the law does not trade model size against tokens, or has no finite optimum.
     """
+    if "flops" not in fit.runs.sizes:
+        return None
     flops = float(fit.runs.frame["flops"].max())
     budget = xr.DataArray([flops], dims="budget")
     k = fit.flops_per_param_token

@@ -17,7 +17,7 @@ from scaling_bayes._work.seeds import generator
 from scaling_bayes.errors import NoOptimumError
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
-from scaling_bayes.units import SIZES, format_quantity
+from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -30,7 +30,8 @@ WEAK = "strong prior or weak likelihood"
 NEITHER = "none"
 
 _PRIOR_DRAWS = 4000
-_TIMES = 10.0
+_GROWTH = {"n_params": 10**0.5, "tokens": 10**0.5, "flops": 10.0}
+"""Factors from the largest run to where the answers are asked."""
 
 
 class Modelled(Fitted, Protocol):
@@ -108,19 +109,19 @@ def _answers(source: Modelled) -> dict[str, xr.DataArray]:
     """Return log draws of the mean curve and of N* at ten times the largest fitted compute."""
     import xarray as xr
 
-    frame = source.runs.frame
-    largest = frame.iloc[[int(frame["flops"].to_numpy().argmax())]]
-    grown = largest.assign(
-        n_params=largest["n_params"] * np.sqrt(_TIMES),
-        tokens=largest["tokens"] * np.sqrt(_TIMES),
-        flops=largest["flops"] * _TIMES,
-    )
-    flops = float(grown["flops"].iloc[0])
-    budget = format_quantity(flops, kind="flops")
-    columns = {name: grown[name] for name in {*SIZES, *source.law.covariates}}
+    sizes = source.runs.sizes
+    if not sizes:
+        return {}
+    frame, along = source.runs.frame, sizes[-1]
+    largest = frame.iloc[[int(frame[along].to_numpy().argmax())]]
+    grown = largest.assign(**{name: largest[name] * _GROWTH[name] for name in sizes})
+    size = float(grown[along].iloc[0])
+    budget = format_quantity(size, kind=along)
+    columns = {name: grown[name] for name in {*sizes, *source.law.covariates}}
     answers = {f"loss at {budget}": mean_loss(source, point_dataset(columns)).isel(point=0)}
     with suppress(NoOptimumError):
-        best = optimum(source, xr.DataArray([flops], dims="budget"))["n_params"]
+        flops = xr.DataArray([size if along == "flops" else np.nan], dims="budget")
+        best = optimum(source, flops)["n_params"]
         answers[f"N* at {budget}"] = best.isel(budget=0)
     return {
         name: xr.ufuncs.log(values.drop_vars("flops", errors="ignore"))

@@ -186,8 +186,10 @@ def scatter_of(
 
 
 def covariates_of(runs: Runs) -> pd.DataFrame:
-    """Return the sizes of the runs and their tokens per parameter, one row a run."""
-    sizes = runs.frame[list(SIZES)]
+    """Return the sizes of the runs and, of those with N and D, their ratio, one row a run."""
+    sizes = runs.frame[list(runs.sizes)]
+    if {"n_params", "tokens"} - set(runs.sizes):
+        return sizes
     return sizes.assign(**{TOKENS_PER_PARAM: sizes["tokens"] / sizes["n_params"]})
 
 

@@ -14,9 +14,9 @@ from scaling_bayes._evidence.comparison_words import caution, in_words
 from scaling_bayes._evidence.larger_runs import future_of
 from scaling_bayes._evidence.leave_one_out import leave_one_out
 from scaling_bayes._evidence.marginal_likelihood import (
-    COMPARED,
     MarginalLikelihood,
     bayes_factors,
+    compared_columns,
     digest_of,
 )
 from scaling_bayes._evidence.score import rmse, score
@@ -218,7 +218,10 @@ def _common_runs(fits: Mapping[str, Fit]) -> Runs:
         )
     (first, fit), *others = fits.items()
     for name, other in others:
-        if not other.runs.frame[COMPARED].equals(fit.runs.frame[COMPARED]):
+        columns = compared_columns(fit.runs)
+        if not set(columns) <= set(other.runs.frame) or not other.runs.frame[columns].equals(
+            fit.runs.frame[columns]
+        ):
             raise InputError(
                 f"{name!r} was fitted to other runs ({other.runs.source}, {len(other.runs)}) than "
                 f"{first!r} ({fit.runs.source}, {len(fit.runs)}). Fit both to the same runs, or "

@@ -20,13 +20,12 @@ from scaling_bayes._work.seeds import generator
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.priors import Prior
-from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
     import pymc as pm
 
-COMPARED = [*SIZES, "loss", "weight"]
-"""Columns that the runs of fits share which are compared."""
+    from scaling_bayes.runs import Runs
+
 PRIOR_FACTOR = 2.0
 """Factor on the spread of the law's priors, up and down, by which sensitivity is judged."""
 
@@ -194,10 +193,15 @@ def marginal_likelihood(
     )
 
 
+def compared_columns(runs: Runs) -> list[str]:
+    """Return the columns in which the runs of fits agree that are compared."""
+    return [*runs.sizes, "loss", "weight"]
+
+
 def digest_of(fit: Fit) -> str:
     """Return a digest of what a marginal likelihood is of: law and noise with priors, and runs."""
     models = json.dumps([fit.label, fit.law.to_dict(), fit.noise.to_dict()])
-    runs = pd.util.hash_pandas_object(fit.runs.frame[COMPARED], index=False)
+    runs = pd.util.hash_pandas_object(fit.runs.frame[compared_columns(fit.runs)], index=False)
     return hashlib.sha256(models.encode() + runs.to_numpy().tobytes()).hexdigest()
 
 

@@ -101,7 +101,7 @@ def _epochs(frame: pd.DataFrame) -> np.ndarray | None:
     """Return how often each run reads its data; None where the table does not say."""
     if "epochs" in frame:
         values = pd.to_numeric(frame["epochs"], errors="coerce")
-    elif "unique_tokens" in frame:
+    elif {"unique_tokens", "tokens"} <= set(frame):
         values = frame["tokens"] / pd.to_numeric(frame["unique_tokens"], errors="coerce")
     else:
         return None
@@ -114,6 +114,8 @@ def _rows_of_one_run(runs: Runs, law: Law) -> Iterator[Doubt]:
     if column is not None:
         n_runs = frame[column].nunique()
         why = f"by its column {column!r} the table holds {n_runs} runs in {len(runs)} rows"
+    elif {"n_params", "tokens"} - set(runs.sizes):
+        return
     else:
         along = [rows for _, rows in frame.groupby("n_params") if _is_one_run(rows)]
         n_runs = len(runs) - sum(len(rows) - 1 for rows in along)
@@ -182,7 +184,8 @@ def _order_of_losses(runs: Runs, law: Law) -> Iterator[Doubt]:
         if len(runs) <= _MOST_COMPARED
         else runs.frame.sample(_MOST_COMPARED, random_state=0)
     )
-    sizes = frame[list(SIZES[:2])].to_numpy()
+    names = [name for name in SIZES[:2] if name in runs.sizes] or list(runs.sizes)
+    sizes = frame[names].to_numpy()
     log_loss = np.log(frame["loss"].to_numpy())
     larger = np.all(sizes[:, None] <= sizes[None], axis=-1) & np.any(
         sizes[:, None] < sizes[None], axis=-1
@@ -193,7 +196,7 @@ def _order_of_losses(runs: Runs, law: Law) -> Iterator[Doubt]:
         yield Doubt(
             "order of losses",
             f"In {share:.0%} of the pairs of runs of which one has more of "
-            f"{' and '.join(SIZES[:2])}, that one has over 10% more loss, and a scaling law "
+            f"{' and '.join(names)}, that one has over 10% more loss, and a scaling law "
             "can only fall: are sizes or losses of some runs in another unit, is the column a "
             "score, or were runs tuned badly?",
             "Mend the units, and leave out runs that went wrong.",

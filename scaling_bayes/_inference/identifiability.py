@@ -12,6 +12,7 @@ from scaling_bayes._doubt import Doubt
 from scaling_bayes.errors import IdentifiabilityError, IdentifiabilityWarning
 from scaling_bayes.laws import Law, PowerSum
 from scaling_bayes.runs import Runs
+from scaling_bayes.units import SIZES
 
 LEAST_RANGE = 1.5
 """Largest over smallest size, below which a term cannot be told from a constant."""
@@ -47,15 +48,16 @@ def check_identifiable(runs: Runs, law: Law) -> None:
     Raises
     ------
     IdentifiabilityError
-        If there are fewer runs than parameters of the law, or fewer distinct sizes of runs
-        (repetitions with another seed tell of the noise, not of the law), a size hardly varies,
-        or all losses are the same.
+        If a column is missing, there are fewer runs than parameters of the law, or fewer distinct
+        sizes of runs (repetitions with another seed tell of the noise, not of the law), a size
+        hardly varies, or all losses are the same.
 
     Warns
     -----
     IdentifiabilityWarning
         Of what `barely_identified` finds.
     """
+    check_columns(runs, law)
     if len(runs) < len(law.parameters):
         raise IdentifiabilityError(
             f"{runs.source} holds {len(runs)} runs, and {law.name} has {len(law.parameters)} "
@@ -85,6 +87,33 @@ def check_identifiable(runs: Runs, law: Law) -> None:
             )
     for doubt in barely_identified(runs, law):
         warnings.warn(f"{doubt.words} {doubt.remedy}", IdentifiabilityWarning, stacklevel=3)
+
+
+def check_columns(runs: Runs, law: Law) -> None:
+    """Refuse runs that lack a column which the law reads.
+
+    Raises
+    ------
+    IdentifiabilityError
+        If one is missing.
+    """
+    lacking = [name for name in law.covariates if name not in runs.frame]
+    if not lacking:
+        return
+    known = " and ".join(runs.sizes) or "no size"
+    remedy = "Add the column"
+    if set(lacking) <= set(SIZES):
+        remedy = "Give two of n_params, tokens and flops; if a column has another name, say so"
+        if runs.sizes:
+            letter = runs.sizes[0][0].replace("t", "d").replace("f", "c")
+            remedy += (
+                f" when the table is read. Or fit a law of {runs.sizes[0]} alone, such as "
+                f'sb.laws.PowerLaw("{runs.sizes[0]}") (power-{letter})'
+            )
+    raise IdentifiabilityError(
+        f"{law.name} reads {' and '.join(law.covariates)}, and {runs.source} has {known} but no "
+        f"{' and no '.join(lacking)}. {remedy}."
+    )
 
 
 def barely_identified(runs: Runs, law: Law) -> Iterator[Doubt]:

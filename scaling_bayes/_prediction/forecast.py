@@ -61,7 +61,7 @@ def points_of(
         raise InputError("give the points as a table or as n_params, tokens and flops, not both.")
     if isinstance(points, Runs):
         weighted = (WEIGHT,) if (points.frame[WEIGHT] != 1).any() else ()
-        names = dict.fromkeys((*SIZES, *source.law.covariates, *weighted))
+        names = dict.fromkeys((*points.sizes, *source.law.covariates, *weighted))
         return point_dataset(points.covariates(names))
     columns = {OBSERVED if name == "loss" else name: points[name].to_numpy() for name in points}
     in_table = {name: columns.pop(name, None) for name in SIZES}

@@ -74,7 +74,7 @@ def plot_held_out(
         raise InputError("held_out has no runs. Give those that the forecasts are judged by.")
     for source in sources.values():
         chosen_bands(source, of)
-    frame = held_out.frame.sort_values("flops", ignore_index=True)
+    frame = held_out.frame.sort_values(held_out.sizes[-1], ignore_index=True)
     ax = axes_or_new(ax, figsize=(8.0, 1.8 + ROW_INCHES * len(frame)))
     rows = np.arange(len(frame))
     n = len(sources)
@@ -96,4 +96,4 @@ def plot_held_out(
 
 
 def _words(run: pd.Series) -> str:
-    return ", ".join(format_quantity(run[kind], kind=kind) for kind in SIZES)
+    return ", ".join(format_quantity(run[kind], kind=kind) for kind in SIZES if kind in run)

@@ -56,7 +56,7 @@ def own_runs(source: Source) -> Runs | None:
         return tables[0] if tables else None
     together = pd.concat([table.frame for table in tables])
     return Runs(
-        together.drop_duplicates([*SIZES, "loss"]),
+        together.drop_duplicates([*tables[0].sizes, "loss"]),
         source=" and ".join(dict.fromkeys(table.source for table in tables)),
         flops_per_param_token=tables[0].flops_per_param_token,
     )
@@ -83,7 +83,9 @@ def shown_runs(
         if len(distinct) == 1:
             shown[FITTED] = distinct[0]
         elif distinct:
-            shown[FITTED] = pd.concat(distinct)[[*SIZES, "loss"]].drop_duplicates()
+            together = pd.concat(distinct, join="inner")
+            known = [name for name in (*SIZES, "loss") if name in together]
+            shown[FITTED] = together[known].drop_duplicates()
     else:
         shown["runs"] = runs.frame
     if held_out is not None:

@@ -26,11 +26,19 @@ def canonical_columns(table: Table, mapping: Mapping[str, str]) -> pd.DataFrame:
     """
     _check_mapping(table, mapping)
     frame = table.frame.assign(**{name: table.frame[other] for name, other in mapping.items()})
-    if not {"loss"} <= set(frame.columns) or len(set(SIZES) & set(frame.columns)) < 2:
+    if "loss" not in frame or not _enough_sizes(frame):
         raise whole_table(table.source, *_what_is_missing(table.frame, frame))
     if frame.empty:
         raise whole_table(table.source, "has a header but no runs", "Give one row per run")
     return frame
+
+
+def _enough_sizes(frame: pd.DataFrame) -> bool:
+    """Whether a table has two sizes, or one, and no column that looks like another."""
+    lacking = [name for name in SIZES if name not in frame]
+    if len(lacking) < 2:
+        return True
+    return len(lacking) == 2 and not any(stand_in(name, list(frame.columns)) for name in lacking)
 
 
 def _check_mapping(table: Table, mapping: Mapping[str, str]) -> None:
@@ -68,7 +76,9 @@ def _what_is_missing(raw: pd.DataFrame, frame: pd.DataFrame) -> tuple[str, str]:
     reasons = [] if "loss" in frame else ["has no column loss"]
     wanted = [] if "loss" in frame else ["loss"]
     if len(lacking) > 1:
-        reasons.append(f"has only {3 - len(lacking)} of {', '.join(SIZES)}, where two are needed")
+        reasons.append(
+            f"has only {3 - len(lacking)} of {', '.join(SIZES)}, where most laws need two"
+        )
         wanted += lacking
     found = {name: stand_in(name, list(raw.columns)) for name in wanted}
     mapping = ", ".join(f'"{name}": "{other}"' for name, other in found.items() if other)

@@ -10,8 +10,8 @@ from scaling_bayes.units import SIZES
 
 NUMERIC: Final = (*SIZES, "loss", "n_params_non_embedding", "weight")
 CANONICAL: Final = (*NUMERIC, "group", "seed")
-REQUIRED: Final = (*SIZES, "loss", "weight")
-"""Columns that every `Runs` has."""
+REQUIRED: Final = ("loss", "weight")
+"""Columns that every `Runs` has, beside a size or another covariate."""
 
 _ELSEWHERE: Final = {
     "n_params": ("params", "parameters", "num_params", "model_size", "n", "size"),

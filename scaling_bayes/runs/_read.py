@@ -35,8 +35,8 @@ def read_runs(
         DataFrame, or any other data frame that turns into one (polars, pyarrow).
 
         The table has ``loss`` (nats per token) and at least two of ``n_params``, ``tokens`` and
-        ``flops``; the third is C = k N D, also in single rows that leave one of three blank.
-        It may have
+        ``flops``; the third is C = k N D, also in single rows that leave one of three blank. One
+        of them alone is enough for a law that reads no other. The table may have
 
         - ``group``: text, such as the data set or architecture;
         - ``seed``: any label of a repetition;

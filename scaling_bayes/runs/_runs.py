@@ -14,7 +14,7 @@ from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
 from scaling_bayes.runs._select import last_rows, picked
 from scaling_bayes.runs._where import in_condition
-from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, SIZES, format_quantity, parse_quantity
+from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, SIZES, Kind, format_quantity, parse_quantity
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,9 +24,10 @@ class Runs:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Float columns ``n_params``, ``tokens``, ``flops``, ``loss`` (nats per token) and
-        ``weight``; optional ``group`` (text), ``seed`` and ``n_params_non_embedding``; any
-        further columns. It is copied, and its index becomes 0, 1, 2 and so on.
+        Float columns ``loss`` (nats per token) and ``weight``, and of ``n_params``, ``tokens``
+        and ``flops`` those that are known: all, or one alone; optional ``group`` (text), ``seed``
+        and ``n_params_non_embedding``; any further columns. It is copied, and its index becomes
+        0, 1, 2 and so on.
     source : str
         Where the runs come from, for messages.
     flops_per_param_token : float
@@ -49,7 +50,7 @@ class Runs:
             raise RunsError(
                 f"{self.source} has no column {listed(missing)}. Make Runs with read_runs."
             )
-        for name in REQUIRED:
+        for name in (*self._sizes_of(frame), *REQUIRED):
             column = frame[name].to_numpy()
             if column.dtype.kind not in "iuf" or not np.all((column > 0) & np.isfinite(column)):
                 raise RunsError(
@@ -58,6 +59,15 @@ class Runs:
                 )
             frame[name] = column.astype(float)
         object.__setattr__(self, "frame", frame)
+
+    @staticmethod
+    def _sizes_of(frame: pd.DataFrame) -> tuple[Kind, ...]:
+        return tuple(name for name in SIZES if name in frame)
+
+    @property
+    def sizes(self) -> tuple[Kind, ...]:
+        """Which of N, D and C the table has: all three, or what a law of one size needs."""
+        return self._sizes_of(self.frame)
 
     def __len__(self) -> int:
         """Return the number of runs."""
@@ -163,6 +173,7 @@ class Runs:
         """
         if not columns:
             raise InputError('name the columns that tell runs apart, such as "n_params".')
+        self._check_column("tokens")
         for name in columns:
             self._check_column(name)
             missing = int(self.frame[name].isna().sum())
@@ -178,10 +189,11 @@ class Runs:
             return head
         ranges: dict[str, list[str]] = {
             name: [format_quantity(limit, kind=name) for limit in _limits(self.frame[name])]
-            for name in SIZES
+            for name in self.sizes
         }
-        tokens_per_param = self.frame["tokens"] / self.frame["n_params"]
-        ranges["tokens per parameter"] = [f"{limit:.3g}" for limit in _limits(tokens_per_param)]
+        if {"n_params", "tokens"} <= set(self.sizes):
+            tokens_per_param = self.frame["tokens"] / self.frame["n_params"]
+            ranges["tokens per parameter"] = [f"{limit:.3g}" for limit in _limits(tokens_per_param)]
         ranges["loss"] = [f"{limit:.4g}" for limit in _limits(self.frame["loss"])]
         ranges["loss"][1] += " nats per token"
         lines = [f"  {name:<21}{low} to {high}" for name, (low, high) in ranges.items()]

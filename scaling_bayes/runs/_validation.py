@@ -15,7 +15,7 @@ from scaling_bayes.runs._problems import error_of, whole_table
 from scaling_bayes.runs._schema import failures_of_cells, failures_of_rows
 from scaling_bayes.runs._select import picked
 from scaling_bayes.runs._sources import Table
-from scaling_bayes.units import SIZES
+from scaling_bayes.units import SIZES, Kind
 
 _COLUMN_OF_FACT: Final = {
     "tokens_per_param": "tokens",
@@ -41,10 +41,13 @@ def check(
     """
     raw, k = table.frame, flops_per_param_token
     frame, faults, unusable = _numbers_of(raw)
-    blank = _blank_sizes(frame, faults, unusable)
+    known = tuple(name for name in SIZES if name in raw)
+    several = len(known) > 1
+    blank = _blank_sizes(SIZES if several else known, frame, faults, unusable)
     for row, fault in overflowed(frame, k).items():
         faults[row, "flops"] = fault
-    _complete_sizes(frame, k)
+    if several:
+        _complete_sizes(frame, k)
     keep = np.ones(len(frame), dtype=bool) if where is None else picked(frame, where)
     if not keep.any():
         raise whole_table(table.source, f"has no runs where {where}", "Keep some rows")
@@ -56,7 +59,8 @@ def check(
     faults = _without_consequences(faults, blank, raw, unusable)
     sound = keep.copy()
     sound[[row for row, _ in faults]] = False
-    if not unusable:
+    ratio = np.array([])
+    if several and not unusable:
         facts = _facts(frame[sound], {n: rows[sound] for n, rows in blank.items()}, k)
         ratio = facts["flops_ratio"].dropna().to_numpy()
         faults |= _row_faults(facts, sound, flops_tolerance, flops_fault(ratio, k, flops_tolerance))
@@ -92,11 +96,11 @@ def _numbers_of(raw: pd.DataFrame) -> tuple[pd.DataFrame, Faults, dict[str, Faul
 
 
 def _blank_sizes(
-    frame: pd.DataFrame, faults: Faults, unusable: dict[str, Fault]
+    names: tuple[Kind, ...], frame: pd.DataFrame, faults: Faults, unusable: dict[str, Fault]
 ) -> dict[str, np.ndarray]:
     """Return for each size the rows, of shape (run,), in which the table leaves it blank."""
     blank: dict[str, np.ndarray] = {}
-    for name in SIZES:
+    for name in names:
         if name in frame and name not in unusable:
             blank[name] = np.isnan(frame[name].to_numpy())
             blank[name][[row for row, column in faults if column == name]] = False
@@ -119,10 +123,10 @@ def _without_consequences(
     faults: Faults, blank: dict[str, np.ndarray], raw: pd.DataFrame, unusable: dict[str, Fault]
 ) -> Faults:
     """Return the faults but those of blank sizes that follow from others."""
-    n_blank = np.sum(list(blank.values()), axis=0)
+    n_blank = np.sum([np.zeros(len(raw)), *blank.values()], axis=0)
 
     def follows(row: int, name: str) -> bool:
-        if name not in SIZES or not blank[name][row]:
+        if len(blank) < 2 or name not in SIZES or not blank[name][row]:
             return False
         if n_blank[row] > 1:
             return name not in raw

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_bayes.errors import RunsError
+from scaling_bayes._inference.identifiability import check_identifiable
+from scaling_bayes.errors import IdentifiabilityError, RunsError
+from scaling_bayes.laws import Chinchilla
 from scaling_bayes.runs import read_runs
 
 
@@ -53,6 +55,8 @@ def test_the_error_of_cerebras_gpt_names_the_tolerance_that_reads_it(real_data):
     assert len(read_runs(path, columns=columns, flops_tolerance=0.76)) == 7
 
 
-def test_tables_without_two_sizes_say_so(real_data):
-    with pytest.raises(RunsError, match="only 1 of n_params, tokens, flops"):
-        read_runs(real_data("colpret_curves.csv"))
+def test_curves_of_tokens_alone_are_read_and_laws_of_more_say_what_is_missing(real_data):
+    runs = read_runs(real_data("colpret_curves.csv"), where="loss < 12 and tokens > 1e6")
+    assert runs.sizes == ("tokens",)
+    with pytest.raises(IdentifiabilityError, match="has tokens but no n_params"):
+        check_identifiable(runs, Chinchilla())

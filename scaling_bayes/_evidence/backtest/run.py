@@ -22,7 +22,7 @@ from scaling_bayes._work.seeds import check_seed
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.runs import Runs
-from scaling_bayes.units import SIZES, parse_quantity
+from scaling_bayes.units import parse_quantity
 
 
 def backtest(
@@ -116,7 +116,7 @@ def backtest(
     if not isinstance(min_runs, int | np.integer) or min_runs < 1:
         raise InputError(f"min_runs is {min_runs!r}; it must be a whole number, at least 1.")
     chosen = choose_cuts(runs, along, cuts, min_runs=min_runs)
-    largest = float(runs.frame["flops"].max())
+    largest = float(runs.frame["flops"].max()) if "flops" in runs.sizes else np.nan
     plan = Plan(
         along=along,
         probs=_checked_probs(probs),
@@ -124,7 +124,7 @@ def backtest(
         seed=int(seed),
     )
     forecasters = _forecasters(laws)
-    covariates: list[str] = [*SIZES, along]
+    covariates: list[str] = [*runs.sizes, along]
     for forecaster in forecasters.values():
         if isinstance(forecaster, Fitter):
             covariates += runs.covariates(forecaster.law.covariates)

@@ -163,7 +163,11 @@ TABLES = {
         {},
         ["has no column loss", 'columns={"loss": "Val_Loss"}'],
     ),
-    "one size": (good()[["n_params", "loss"]], {}, ["only 1 of n_params, tokens, flops"]),
+    "one size, and another by another name": (
+        good()[["n_params", "loss"]].assign(n_tokens=1e9),
+        {},
+        ["only 1 of n_params, tokens, flops", 'columns={"tokens": "n_tokens"}'],
+    ),
     "sizes by other names": (
         good().rename(columns={"n_params": "params", "tokens": "D", "flops": "compute"}),
         {},
