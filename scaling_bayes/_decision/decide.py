@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -25,6 +27,7 @@ from scaling_bayes._decision.rules import Rule
 from scaling_bayes._decision.settled import Settled, settle
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.forecast_answer import Of
+from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.law_draws import sizes
 from scaling_bayes._prediction.mixture import Source
 from scaling_bayes._printable import printable, printed
@@ -147,6 +150,7 @@ def decide(
     n_params: object = None,
     of: Of = "mean_curve",
     n_candidates: int = 1000,
+    at: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Decision:
     """Choose model size and tokens within a budget.
@@ -181,6 +185,9 @@ def decide(
         Whose loss rules of loss look at: the middle of many runs, or the one that is trained.
     n_candidates : int
         Model sizes compared.
+    at : mapping of str to float or str, optional
+        Value of each covariate of the law other than N, D and C, such as
+        ``{"unique_tokens": "10B"}``.
     seed : int
         Source of noise, discrepancy, and of what repeated data are worth.
 
@@ -213,7 +220,7 @@ def decide(
     "3.00e+10 ('n_params',)"
     """
     problem = Problem(
-        source,
+        held(source, at),
         limits=limits or Limits(),
         hardware=hardware,
         served_tokens=served(served_tokens),

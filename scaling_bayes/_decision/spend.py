@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from scaling_bayes._decision.repetition import Repetition
 from scaling_bayes._decision.spending import Spending, choices_for, losses_of
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.forecast_answer import Of
+from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.mixture import Source
 from scaling_bayes.errors import InputError, UnitError
 from scaling_bayes.units import parse_money
@@ -38,6 +39,7 @@ def spending(
     value_per_nat: float | str | None = None,
     of: Of = "mean_curve",
     prob: float = DEFAULT_PROB,
+    at: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Spending:
     """Compare budgets: what each gains over the one before, and whether that is worth its price.
@@ -66,6 +68,9 @@ def spending(
         Choices, expected gains and `Spending.stop` are always of the mean curve.
     prob : float
         Probability inside the equal-tailed intervals, and that `Spending.stop` calls sure.
+    at : mapping of str to float or str, optional
+        Value of each covariate of the law other than N, D and C, such as
+        ``{"unique_tokens": "10B"}``.
     seed : int
         Source of noise, discrepancy, and of what repeated data are worth.
 
@@ -95,7 +100,7 @@ def spending(
     if not 0 < prob < 1:
         raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
     problem = Problem(
-        source,
+        held(source, at),
         limits=limits or Limits(),
         hardware=hardware,
         served_tokens=served(served_tokens),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -200,24 +201,34 @@ class Fit:
         n_params: object = None,
         tokens: object = None,
         flops: object = None,
+        at: Mapping[str, Any] | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> Forecast:
         """Forecast the loss at points; see `scaling_bayes.forecast`."""
-        return forecast(self, points, n_params=n_params, tokens=tokens, flops=flops, seed=seed)
+        return forecast(
+            self, points, n_params=n_params, tokens=tokens, flops=flops, at=at, seed=seed
+        )
 
-    def allocate(self, *, flops: object) -> Allocation:
+    def allocate(self, *, flops: object, at: Mapping[str, Any] | None = None) -> Allocation:
         """Return the compute-optimal allocation of budgets; see `scaling_bayes.allocate`."""
-        return allocate(self, flops=flops)
+        return allocate(self, flops=flops, at=at)
 
-    def compute_to_reach(self, loss: float | list[float]) -> ComputeToReach:
+    def compute_to_reach(
+        self, loss: float | list[float], *, at: Mapping[str, Any] | None = None
+    ) -> ComputeToReach:
         """Return the compute that target losses take; see `scaling_bayes.compute_to_reach`."""
-        return compute_to_reach(self, loss)
+        return compute_to_reach(self, loss, at=at)
 
     def loss_given_up(
-        self, *, n_params: object = None, tokens: object = None, flops: object = None
+        self,
+        *,
+        n_params: object = None,
+        tokens: object = None,
+        flops: object = None,
+        at: Mapping[str, Any] | None = None,
     ) -> xr.DataArray:
         """Return what runs lose against the optimum; see `scaling_bayes.loss_given_up`."""
-        return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops)
+        return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops, at=at)
 
     def check(self, *, seed: int | None = None) -> Check:
         """Return how far the law describes its runs, and how far the runs determine it.

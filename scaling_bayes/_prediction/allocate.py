@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scaling_bayes._plausible import warn_of_first
 from scaling_bayes._prediction.allocation import Allocation
 from scaling_bayes._prediction.allocation_parts import BUDGETS_AT_ONCE, AllocationInParts
 from scaling_bayes._prediction.best_allocation import optimum
 from scaling_bayes._prediction.forecast import points_of
+from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.law_draws import LawDraws, mean_loss, sizes
-from scaling_bayes._prediction.mixture import Source, check_source, mix, weighted_laws
+from scaling_bayes._prediction.mixture import Source, mix, weighted_laws
 from scaling_bayes._prediction.optimum import check_trades
 from scaling_bayes.units import SIZES, format_quantity
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def allocate(source: Source, *, flops: object) -> Allocation:
+def allocate(source: Source, *, flops: object, at: Mapping[str, Any] | None = None) -> Allocation:
     """Return the posterior of the compute-optimal allocation for each budget.
 
     In each draw it is where the mean of runs, the law with its discrepancy, is smallest among the
@@ -32,6 +34,9 @@ def allocate(source: Source, *, flops: object) -> Allocation:
         What to allocate with.
     flops : float, str or array_like
         Training budgets in FLOPs; ``"3e4 PF-days"`` is read too.
+    at : mapping of str to float or str, optional
+        Value of each covariate of the law other than N, D and C, such as
+        ``{"unique_tokens": "10B"}``.
 
     Returns
     -------
@@ -49,7 +54,7 @@ def allocate(source: Source, *, flops: object) -> Allocation:
     NoOptimumError
         If the law has no optimum inside.
     """
-    check_source(source)
+    source = held(source, at)
     budgets = sizes("flops", flops)
     ends = [
         (f"the budget {format_quantity(budget, kind='flops')}", SIZES[2], budget)
@@ -77,6 +82,7 @@ def loss_given_up(
     n_params: object = None,
     tokens: object = None,
     flops: object = None,
+    at: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
     """Return the loss that runs give up against the optimum at their own compute.
 
@@ -88,6 +94,8 @@ def loss_given_up(
         What to judge with.
     n_params, tokens, flops : float, str or array_like, optional
         Two of the three, of each run.
+    at : mapping of str to float or str, optional
+        As in `allocate`.
 
     Returns
     -------
@@ -100,7 +108,7 @@ def loss_given_up(
         If the sizes do not determine the points, or a member of an average has no draws of a
         law.
     """
-    check_source(source)
+    source = held(source, at)
 
     def of_law(one: LawDraws) -> xr.DataArray:
         points = points_of(one, None, n_params=n_params, tokens=tokens, flops=flops)

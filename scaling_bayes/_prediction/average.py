@@ -16,6 +16,7 @@ from scaling_bayes._prediction.forecast import forecast
 from scaling_bayes._prediction.forecast_answer import POINTS_AT_ONCE, Forecast, Of
 from scaling_bayes._prediction.forecast_parts import ForecastInParts
 from scaling_bayes._prediction.forecaster import Forecaster, Forecasting
+from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.law_draws import LawDraws
 from scaling_bayes._prediction.mixture import Mixture, check_forecasting, has_law
 from scaling_bayes._work.blocks import block
@@ -62,6 +63,7 @@ class Average(Mixture):
         n_params: object = None,
         tokens: object = None,
         flops: object = None,
+        at: Mapping[str, Any] | None = None,
         seed: int | np.random.Generator | None = None,
     ) -> Forecast:
         """Forecast the loss at points; see `scaling_bayes.forecast`.
@@ -70,6 +72,8 @@ class Average(Mixture):
         ----------
         points, n_params, tokens, flops
             The points, as for one fit.
+        at : mapping of str to float or str, optional
+            As for one fit; each member takes what its law reads.
         seed : int or Generator, optional
             Source of the noise of new runs, which every member gets.
 
@@ -84,6 +88,13 @@ class Average(Mixture):
         InputError
             If a member cannot forecast the points, or forecasts another number of them.
         """
+        if at:
+            # A mixture of the same class, whose members read sizes alone.
+            one: Any = held(self, at)
+            made: Forecast = one.forecast(
+                points, n_params=n_params, tokens=tokens, flops=flops, seed=seed
+            )
+            return made
         sizes = dict(zip(SIZES, (n_params, tokens, flops), strict=True))
         given = {str(name): values for name, values in sizes.items() if values is not None}
         found = {
@@ -104,23 +115,30 @@ class Average(Mixture):
             return parts.mixed(where, found)
         return ForecastInParts(self.label, where, parts.known, parts, self)
 
-    def allocate(self, *, flops: object) -> Allocation:
+    def allocate(self, *, flops: object, at: Mapping[str, Any] | None = None) -> Allocation:
         r"""Return the compute-optimal allocation of budgets; see `scaling_bayes.allocate`.
 
         Each draw of the optimum is that of its member's law. The recommended allocation has the
         smallest expected loss \sum_m w_m E_m[L(N, D)], over all draws of every member.
         """
-        return allocate(self, flops=flops)
+        return allocate(self, flops=flops, at=at)
 
-    def compute_to_reach(self, loss: float | list[float]) -> ComputeToReach:
+    def compute_to_reach(
+        self, loss: float | list[float], *, at: Mapping[str, Any] | None = None
+    ) -> ComputeToReach:
         """Return the compute that target losses take; see `scaling_bayes.compute_to_reach`."""
-        return compute_to_reach(self, loss)
+        return compute_to_reach(self, loss, at=at)
 
     def loss_given_up(
-        self, *, n_params: object = None, tokens: object = None, flops: object = None
+        self,
+        *,
+        n_params: object = None,
+        tokens: object = None,
+        flops: object = None,
+        at: Mapping[str, Any] | None = None,
     ) -> xr.DataArray:
         """Return what runs lose against the optimum; see `scaling_bayes.loss_given_up`."""
-        return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops)
+        return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops, at=at)
 
 
 @dataclass(frozen=True, eq=False)

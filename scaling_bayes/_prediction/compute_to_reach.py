@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._prediction.best_allocation import optimum
+from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.law_draws import (
     LawDraws,
     discrepancy_of,
@@ -26,7 +27,7 @@ from scaling_bayes._prediction.law_draws import (
     mean_loss,
     point_dataset,
 )
-from scaling_bayes._prediction.mixture import Source, check_source, mix
+from scaling_bayes._prediction.mixture import Source, mix
 from scaling_bayes._prediction.optimum import optimal_n_params
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, NoOptimumError
@@ -116,7 +117,9 @@ class ComputeToReach:
         return "\n".join([title, *lines])
 
 
-def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReach:
+def compute_to_reach(
+    source: Source, loss: float | list[float], *, at: Mapping[str, Any] | None = None
+) -> ComputeToReach:
     """Return the compute that it takes to reach target losses, allocated optimally.
 
     It is that at which the mean of runs, the law with its discrepancy, first is as low as the
@@ -132,6 +135,9 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
         What to forecast with.
     loss : float or array_like
         Target losses in nats per token.
+    at : mapping of str to float or str, optional
+        Value of each covariate of the law other than N, D and C, such as
+        ``{"unique_tokens": "10B"}``.
 
     Returns
     -------
@@ -147,7 +153,7 @@ def compute_to_reach(source: Source, loss: float | list[float]) -> ComputeToReac
     """
     import xarray as xr
 
-    check_source(source)
+    source = held(source, at)
     targets = np.atleast_1d(np.asarray(loss, dtype=float))
     if targets.ndim > 1 or not (np.isfinite(targets) & (targets > 0)).all():
         raise InputError(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from scaling_bayes._prediction.mixture import check_source
 from scaling_bayes._work.blocks import block, n_blocks
 from scaling_bayes._work.seeds import generator
 from scaling_bayes.errors import InputError
-from scaling_bayes.runs import Runs
+from scaling_bayes.runs import Runs, read_at
 from scaling_bayes.units import SIZES, format_quantity
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def forecast(
     n_params: object = None,
     tokens: object = None,
     flops: object = None,
+    at: Mapping[str, Any] | None = None,
     seed: int | np.random.Generator | None = None,
 ) -> Forecast:
     """Forecast the loss at points (N, D).
@@ -89,6 +90,9 @@ def forecast(
     n_params, tokens, flops : float, str or array_like, optional
         Sizes of the points, scalar or of shape (point,); ``"70B"`` is read as 70e9. Two of
         them give the third by C = k N D.
+    at : mapping of str to float or str, optional
+        Value of each covariate of the law other than N, D and C, the same at all points, such as
+        ``{"unique_tokens": "10B"}``; a table of points may have a column instead.
     seed : int or Generator, optional
         Source of the noise of new runs.
 
@@ -108,6 +112,7 @@ def forecast(
     where = points_of(source, points, n_params=n_params, tokens=tokens, flops=flops)
     if points is None:
         warn_of_first(_sizes_given(where), "Check the units of the sizes.")
+    where = _with_held(where, source, read_at(at or {}))
     rng = generator(seed)
     n_points = where.sizes["point"]
     check_covariates(source, where)
@@ -116,6 +121,23 @@ def forecast(
     known: tuple[Of, ...] = ("mean_curve",) if source.noise is None else ("mean_curve", "new_run")
     seeds = rng.integers(2**63, size=n_blocks(n_points, POINTS_AT_ONCE))
     return ForecastInParts(source.label, where, known, _Parts(source, where, seeds), source)
+
+
+def _with_held(points: xr.Dataset, source: LawDraws, at: Mapping[str, float]) -> xr.Dataset:
+    """Return points with what is the same for all of them.
+
+    Raises
+    ------
+    InputError
+        If the points have it already, or the law does not read it.
+    """
+    for name, value in at.items():
+        if name in points:
+            raise InputError(f"the points have {name}, and at gives it too. Leave out one of them.")
+        if name not in source.law.covariates:
+            raise InputError(f"at gives {name}, which {source.law.name} does not read.")
+        points = points.assign({name: ("point", np.full(points.sizes["point"], value))})
+    return points
 
 
 def _sizes_given(points: xr.Dataset) -> Iterator[tuple[str, Size, float]]:

@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
-from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Source, View
+from scaling_bayes.cli._options import DEFAULT_VIEW, At, OwnLaw, Source, View
 from scaling_bayes.cli._points import beyond_runs, check_sizes
-from scaling_bayes.cli._sources import about, source_named
+from scaling_bayes.cli._sources import about, source_at, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,7 @@ def allocate(
             help="Another fit or published law: the loss given up by training where it says."
         ),
     ] = None,
+    at: At = (),
     law: OwnLaw = None,
     view: View = DEFAULT_VIEW,
 ) -> None:
@@ -60,7 +61,7 @@ def allocate(
     import scaling_bayes as sb
     from scaling_bayes._prediction.law_draws import sizes
 
-    origin = source_named(source, law)
+    origin = source_at(source_named(source, law), at)
     budgets = sizes("flops", list(flops))
     check_sizes(pd.DataFrame({"flops": budgets}))
     allocation = sb.allocate(origin, flops=budgets)

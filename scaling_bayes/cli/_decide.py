@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, records, show, table_of
-from scaling_bayes.cli._options import DEFAULT_SHAPE, OwnLaw, Shape
+from scaling_bayes.cli._options import DEFAULT_SHAPE, At, OwnLaw, Shape
 from scaling_bayes.cli._plot import picture_at, save_picture
 from scaling_bayes.cli._points import beyond_runs
 from scaling_bayes.cli._problem import (
@@ -24,7 +24,7 @@ from scaling_bayes.cli._problem import (
     Devices,
     decision_by,
 )
-from scaling_bayes.cli._sources import about, sources_named
+from scaling_bayes.cli._sources import about, source_at, sources_named
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,13 +97,14 @@ def decide(
     output: Annotated[
         str | None, Parameter(help="PNG, PDF or SVG file for a picture of the regret.")
     ] = None,
+    at: At = (),
     law: OwnLaw = None,
     seed: Annotated[int, Parameter(help="Seed of noise, discrepancy and repeated data.")] = 0,
     shape: Shape = DEFAULT_SHAPE,
 ) -> None:
     """Decide which run to train: by a rule, within a budget and limits, and how surely."""
     picture = None if output is None else picture_at(output)
-    origin = source_of(sources, law)
+    origin = source_at(source_of(sources, law), at)
     chosen = _rule(rule, prob, target)
     decision = decision_by(origin, chosen, budget, hardware, bounds, of=of, seed=seed)
     show(_answer(decision, prob=prob, epsilon=epsilon), shape)

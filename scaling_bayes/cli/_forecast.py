@@ -10,10 +10,10 @@ from scaling_bayes import laws
 from scaling_bayes._doubt import doubts_of
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
-from scaling_bayes.cli._options import DEFAULT_VIEW, OwnLaw, Seed, Source, View
+from scaling_bayes.cli._options import DEFAULT_VIEW, At, OwnLaw, Seed, Source, View
 from scaling_bayes.cli._points import beyond_runs, check_sizes
 from scaling_bayes.cli._reading import read_points
-from scaling_bayes.cli._sources import about, discrepancy_name, source_named
+from scaling_bayes.cli._sources import about, discrepancy_name, source_at, source_named
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def forecast(
         tuple[float, ...],
         Parameter(show_default=False, help="The compute that it takes to reach this loss."),
     ] = (),
+    at: At = (),
     law: OwnLaw = None,
     seed: Seed = 1,
     view: View = DEFAULT_VIEW,
@@ -81,7 +82,7 @@ def forecast(
         raise InputError("--target is the loss to stay below at points, and there are none.")
     if at_points and reach and view.csv:
         raise InputError("--csv holds one table. Ask for points or for --reach, not for both.")
-    origin = source_named(source, law)
+    origin = source_at(source_named(source, law), at)
     parts = {}
     if at_points:
         table = None if points is None else read_points(points)
@@ -116,7 +117,7 @@ def _at_points(
     import scaling_bayes as sb
     from scaling_bayes._prediction.forecast import points_of
 
-    asked = {name: values or None for name, values in given.items()}
+    asked: dict[str, Any] = {name: values or None for name, values in given.items()}
     check_sizes(points_of(source, points, **asked).to_dataframe())
     forecast = sb.forecast(source, points, **asked, seed=seed)
     frame = forecast.to_frame(prob=view.prob, kind=view.interval)

@@ -151,4 +151,12 @@ OwnLaw = Annotated[
         "This runs the file."
     ),
 ]
+At = Annotated[
+    tuple[str, ...],
+    Parameter(
+        show_default=False,
+        help="Value of a covariate of the law that no compute budget determines: "
+        "unique_tokens=10B. May be repeated.",
+    ),
+]
 Seed = Annotated[int, Parameter(help="Seed of the noise of new runs.")]

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scaling_bayes import laws, noise
 from scaling_bayes._files.user_path import path_of
@@ -92,6 +92,32 @@ def source_named(text: str, law: str | None) -> LawDraws:
             f"{', '.join(_PREFIX + known for known in published)}."
         )
     return fit_at(text, law)
+
+
+def source_at[Origin](source: Origin, at: Iterable[str]) -> Origin:
+    """Return a source with covariates held at values, each given as ``name=value``.
+
+    Raises
+    ------
+    InputError
+        If one is not given so, or twice, or the source does not read it.
+    """
+    values: dict[str, str] = {}
+    for pair in at:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value) or name in values:
+            raise InputError(
+                f"--at {pair!r} does not give the value of one covariate. Write it as "
+                "--at unique_tokens=10B, once for each."
+            )
+        values[name] = value
+    if not values:
+        return source
+    from scaling_bayes._prediction.held import held
+
+    one: Any = source
+    held_there: Any = held(one, values)
+    return held_there  # type: ignore[no-any-return]
 
 
 def sources_named(texts: Iterable[str], own_laws: Iterable[str]) -> list[LawDraws]:

@@ -9,6 +9,7 @@ from scaling_bayes.laws._additive import Additive
 from scaling_bayes.laws._chinchilla import Chinchilla
 from scaling_bayes.laws._common_parameters import exponent, irreducible_loss, scale
 from scaling_bayes.laws._coupled import Coupled
+from scaling_bayes.laws._held import HeldLaw
 from scaling_bayes.laws._kaplan import Kaplan
 from scaling_bayes.laws._law import Citation, Law, PublishedLaw
 from scaling_bayes.laws._power_law import PowerLaw, PurePowerLaw
@@ -34,6 +35,7 @@ __all__ = [
     "Chinchilla",
     "Citation",
     "Coupled",
+    "HeldLaw",
     "Kaplan",
     "Law",
     "Parameter",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from scaling_bayes.runs._covariates import COVARIATES, Covariate, covariate, read_at
 from scaling_bayes.runs._read import read_runs
 from scaling_bayes.runs._runs import Runs
 
-__all__ = ["Runs", "read_runs"]
+__all__ = ["COVARIATES", "Covariate", "Runs", "covariate", "read_at", "read_runs"]

@@ -11,10 +11,14 @@ import pandas as pd
 
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, RunsError
+from scaling_bayes.runs._covariates import COVARIATES, covariate
 from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
 from scaling_bayes.runs._select import last_rows, picked
 from scaling_bayes.runs._where import in_condition
 from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, SIZES, Kind, format_quantity, parse_quantity
+
+_SHOWN = 5
+"""Cells that cannot be read that one error names."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -216,12 +220,29 @@ class Runs:
     def _numbers(self, name: str) -> np.ndarray:
         self._check_column(name)
         numbers: np.ndarray = self.frame[name].to_numpy()
+        if numbers.dtype.kind not in "iuf" and name in COVARIATES:
+            numbers = self._read(name)
         if numbers.dtype.kind not in "iuf":
             raise InputError(f"column {name!r} of {self.source} is not numeric.")
         missing = int(np.isnan(numbers).sum())
         if missing:
             raise InputError(self._with_missing(name, missing))
         return numbers.astype(float)
+
+    def _read(self, name: str) -> np.ndarray:
+        """Return the cells of a covariate that are text, such as ``"10B"``, as numbers."""
+        cells, problems = np.full(len(self), np.nan), []
+        for row, cell in enumerate(self.frame[name]):
+            if pd.isna(cell):
+                continue
+            try:
+                cells[row] = covariate(name).read(cell)
+            except InputError as error:
+                problems.append(f"row {row}: {error}")
+        if problems:
+            more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
+            raise RunsError(f"{self.source}, {'; '.join(problems[:_SHOWN])}{more}")
+        return cells
 
     def _check_column(self, name: str) -> None:
         if name not in self.frame:
