@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 from scaling_bayes.errors import PriorError
@@ -49,8 +50,17 @@ class Declared:
     name: str
     parameters: tuple[Parameter, ...]
 
-    def __init__(self, *, priors: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        priors: Mapping[str, object] | None = None,
+        fixed: Mapping[str, float] | None = None,
+    ) -> None:
         replaced = dict(priors or {})
+        for name, value in (fixed or {}).items():
+            if name in replaced:
+                raise PriorError(f"{name} is given a prior and is fixed. Leave out one of them.")
+            replaced[name] = Prior("DiracDelta", c=_number(name, value))
         known = [parameter.name for parameter in self.parameters]
         for name in replaced:
             if name not in known:
@@ -73,6 +83,11 @@ class Declared:
         return [parameter.name for parameter in self.parameters]
 
     @property
+    def free_names(self) -> list[str]:
+        """Names of the parameters that are not held at a value."""
+        return [each.name for each in self.parameters if each.prior.held_at is None]
+
+    @property
     def priors(self) -> dict[str, Prior]:
         """The prior of each parameter."""
         return {parameter.name: parameter.prior for parameter in self.parameters}
@@ -92,3 +107,10 @@ class Declared:
 
     def __hash__(self) -> int:
         return hash((type(self), self.name))
+
+
+def _number(name: str, value: object) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not isfinite(value):  # type: ignore[arg-type]
+        raise PriorError(f"{name} cannot be fixed at {value!r}; give a finite number.")
+    return float(value)  # type: ignore[arg-type]

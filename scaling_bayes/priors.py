@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+_HELD = "DiracDelta"
+"""What PyMC calls a distribution on one value."""
+_NEGLIGIBLE = -30.0
+"""Log density below that at the centre, at which no draw ever lies."""
+
+
 class Prior:
     """A prior distribution, by the name and the arguments that PyMC gives it.
 
@@ -84,14 +90,22 @@ class Prior:
             )
         return cls(type(value).__name__, **inner, **numbers)
 
+    @property
+    def held_at(self) -> float | None:
+        """The value that a parameter is held at; None for a distribution."""
+        return float(self.parameters["c"]) if self.distribution == _HELD else None  # type: ignore[arg-type]
+
     def dist(self) -> Any:
         """Return the PyMC distribution, outside of any model."""
         return self._shaped(())
 
     def draw(self, n_draws: int, random_seed: int | np.random.Generator | None) -> np.ndarray:
         """Return independent draws, of shape (draw,)."""
+        import numpy as np
         import pymc as pm
 
+        if self.held_at is not None:
+            return np.full(n_draws, self.held_at)
         # Compiling for speed would take longer than to draw.
         mode = "FAST_COMPILE"
         drawn: np.ndarray = pm.draw(self._shaped((n_draws,)), random_seed=random_seed, mode=mode)
@@ -111,7 +125,10 @@ class Prior:
     def create(self, name: str) -> Any:
         """Add the distribution to the PyMC model in context as variable `name`."""
         import pymc as pm
+        import pytensor.tensor as pt
 
+        if self.held_at is not None:
+            return pm.Deterministic(name, pt.constant(self.held_at))
         self.dist()
         return getattr(pm, self.distribution)(name, **self._built())
 
@@ -140,12 +157,18 @@ class Prior:
         Raises
         ------
         PriorError
-            If the prior's density is positive outside of `support`, or it is discrete.
+            If the prior's density outside of `support` is more than negligible, or it is discrete.
         """
         import numpy as np
         from pymc.distributions.distribution import support_point
 
         lower, upper = support
+        if self.held_at is not None:
+            if not lower < self.held_at < upper:
+                raise PriorError(
+                    f"{name} is held at {self.held_at:g}, outside of ({lower:g}, {upper:g})."
+                )
+            return
         dist = self.dist()
         if dist.dtype.startswith("int"):
             raise PriorError(f"the prior {self} of {name} is discrete; {name} is continuous.")
@@ -156,10 +179,10 @@ class Prior:
             centre = support_point(dist).eval(mode=mode)
             probes = np.concatenate([[centre], lower - steps, upper + steps])
             outside = probes[(probes < lower) | (probes > upper)]
-            density = np.exp(self.log_density(outside).eval(mode=mode))
+            log_density = self.log_density(np.append(outside, centre)).eval(mode=mode)
         except ValueError as error:
             raise PriorError(f"PyMC cannot evaluate the prior {self} of {name}: {error}") from error
-        reached = outside[density > 0]
+        reached = outside[log_density[:-1] > log_density[-1] + _NEGLIGIBLE]
         if reached.size:
             raise PriorError(
                 f"the prior {self} of {name} reaches outside of ({lower:g}, {upper:g}): it "

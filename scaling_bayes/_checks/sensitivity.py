@@ -197,7 +197,8 @@ def _declared(source: LawDraws) -> dict[str, Parameter]:
 
 
 def _draws_of(source: LawDraws) -> dict[str, xr.DataArray]:
-    """Return the draws of every parameter that is one number."""
+    """Return the draws of every parameter that is one number, and not held."""
+    free = {name for name, each in _declared(source).items() if each.prior.held_at is None}
     error = discrepancy_of(source)
     groups = (source.draws, source.noise_draws, None if error is None else error.draws)
     return {
@@ -205,7 +206,7 @@ def _draws_of(source: LawDraws) -> dict[str, xr.DataArray]:
         for draws in groups
         if draws is not None
         for name, values in draws.data_vars.items()
-        if set(values.dims) == {"chain", "draw"}
+        if str(name) in free and set(values.dims) == {"chain", "draw"}
     }
 
 

@@ -348,7 +348,7 @@ def _moves(source: LawDraws, points: xr.Dataset, draw: int) -> np.ndarray:
     n_draws = source.draws.sizes["draw"]
     centre = source.draws.isel(chain=[draw // n_draws], draw=[draw % n_draws])
     columns = []
-    for name in source.law.parameter_names:
+    for name in source.law.free_names:
         # Relative to the value as well, so that a positive parameter stays positive.
         at, spread = abs(centre[name].item()), float(source.draws[name].std())
         step = min(_STEP * spread, _LARGEST_STEP * at)

@@ -128,7 +128,9 @@ class Fit:
     @cached_property
     def diagnostics(self) -> Diagnostics:
         """Figures that tell whether the draws can be trusted."""
-        return diagnose(self.data_tree, self.parameter_names)
+        models = (self.law, self.noise, self.discrepancy)
+        names = [name for model in models if model is not None for name in model.free_names]
+        return diagnose(self.data_tree, names)
 
     @cached_property
     def doubts(self) -> tuple[Doubt, ...]:

@@ -144,7 +144,7 @@ class Fitter:
         warn_of_doubts(runs, self.law)
         data = model_data(runs, self.law, self.discrepancy)
         models = (self.law, self.noise, self.discrepancy)
-        names = [name for model in models if model is not None for name in model.parameter_names]
+        names = [name for model in models if model is not None for name in model.free_names]
         with watched(f"Fit of {self.law.name}", shown=self.settings.progressbar) as watch:
             watch.tell("building the model")
             if self._prepared is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from scaling_bayes._inference.diagnostics import Diagnostics
@@ -15,6 +16,9 @@ from scaling_bayes._printable import printed
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+_NOTHING = (np.nan, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,29 +104,40 @@ def summarise(
         else error.draws[error.discrepancy.parameter_names],
         "derived": xr.Dataset(source.law.derived(source.draws)),
     }
+    held = {
+        each.name: each.prior.held_at
+        for each in source.law.parameters
+        if each.prior.held_at is not None
+    }
     units = {parameter.name: parameter.unit for parameter in source.law.parameters}
     rows = []
     for group, draws in groups.items():
         for name, values in draws.data_vars.items():
-            lower, upper = interval(values, prob=prob, kind=kind).values
+            # What is held has a value, and nothing to be uncertain of.
+            known = name not in held
+            lower, upper = interval(values, prob=prob, kind=kind).values if known else _NOTHING
             rows.append(
                 {
                     "parameter": name,
                     "kind": group,
                     "median": float(values.median()),
                     "mean": float(values.mean()),
-                    "sd": float(values.std(ddof=1)),
+                    "sd": float(values.std(ddof=1)) if known else np.nan,
                     "lower": float(lower),
                     "upper": float(upper),
-                    "r_hat": float(arviz_stats.rhat(values)),
-                    "ess_bulk": float(arviz_stats.ess(values, method="bulk")),
-                    "ess_tail": float(arviz_stats.ess(values, method="tail")),
+                    "r_hat": float(arviz_stats.rhat(values)) if known else np.nan,
+                    "ess_bulk": float(arviz_stats.ess(values, method="bulk")) if known else np.nan,
+                    "ess_tail": float(arviz_stats.ess(values, method="tail")) if known else np.nan,
                     "unit": units.get(str(name), "1" if name in ("a", "b") else ""),
                 }
             )
     table = pd.DataFrame(rows).set_index("parameter")
     words = (
         f"{source.law.name} fitted to {n_runs} runs.",
+        *(
+            f"{name} is held at {value:g}: it has no interval, and every answer takes it for known."
+            for name, value in held.items()
+        ),
         *_allocation_words(groups["derived"], prob=prob, kind=kind),
         (
             f"Converged{' at the second try' if retried else ''}: {diagnostics}."

@@ -11,6 +11,7 @@ import numpy as np
 from scaling_bayes.discrepancy import Discrepancy
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law, PowerSum
+from scaling_bayes.parameters import Parameter
 from scaling_bayes.runs import Runs
 
 CoordinateName = Literal["natural", "centred", "mixed"]
@@ -106,6 +107,11 @@ COORDINATES: dict[CoordinateName, Callable[[Law, SimpleNamespace], SimpleNamespa
 }
 """How the law's parameters are created; in mixed coordinates the discrepancy alone is centred."""
 
+_WITH_ENDS = ("Uniform", "Beta", "Triangular", "Kumaraswamy")
+"""Distributions that end on both sides."""
+_NARROW = 0.01
+"""Relative spread below which a prior is as good as a value."""
+
 
 def resolve(
     name: CoordinateName | None, law: Law, discrepancy: Discrepancy | None = None
@@ -118,14 +124,41 @@ def resolve(
         If the coordinates are unknown, or centred ones are asked of a law that has no terms.
     """
     if name is None:
-        if isinstance(law, PowerSum):
+        if isinstance(law, PowerSum) and not any(map(_is_walled, law.parameters)):
             return "centred"
         return "natural" if discrepancy is None else "mixed"
     if name not in COORDINATES:
         raise InputError(f"coordinates {name!r} are unknown; take {' or '.join(COORDINATES)}.")
+    if name == "centred" and law.free_names != law.parameter_names:
+        raise InputError(
+            "centred coordinates move every parameter of the law, and "
+            f"{', '.join(set(law.parameter_names) - set(law.free_names))} is held. Leave out "
+            "coordinates."
+        )
     if name == "centred" and not isinstance(law, PowerSum):
         raise InputError(
             f"centred coordinates need the terms of the law, and {law.name} declares none. "
             "Take natural coordinates, or derive the law from sb.laws.PowerSum."
         )
     return name
+
+
+def _is_walled(parameter: Parameter) -> bool:
+    """Whether a parameter is held, or nearly, or its prior ends inside the support.
+
+    In centred coordinates the ends of a prior are walls that no transform takes away, and a very
+    narrow prior is a thin, bent sheet.
+    """
+    prior = parameter.prior
+    if prior.held_at is not None or prior.distribution in _WITH_ENDS:
+        return True
+    centre, spread = (prior.parameters.get(name) for name in ("mu", "sigma"))
+    if isinstance(centre, int | float) and isinstance(spread, int | float):
+        scale = 1.0 if prior.distribution == "LogNormal" else abs(centre)
+        if spread < _NARROW * scale:
+            return True
+    lower, upper = (prior.parameters.get(end) for end in ("lower", "upper"))
+    low, high = parameter.support
+    return (isinstance(lower, int | float) and lower > low) or (
+        isinstance(upper, int | float) and upper < high
+    )

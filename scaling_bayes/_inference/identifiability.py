@@ -58,10 +58,10 @@ def check_identifiable(runs: Runs, law: Law) -> None:
         Of what `barely_identified` finds.
     """
     check_columns(runs, law)
-    if len(runs) < len(law.parameters):
+    if len(runs) < len(law.free_names):
         raise IdentifiabilityError(
-            f"{runs.source} holds {len(runs)} runs, and {law.name} has {len(law.parameters)} "
-            f"parameters ({', '.join(law.parameter_names)}). Add runs, or take a law with fewer "
+            f"{runs.source} holds {len(runs)} runs, and {law.name} has {len(law.free_names)} "
+            f"parameters ({', '.join(law.free_names)}). Add runs, or take a law with fewer "
             "parameters."
         )
     loss = runs.frame["loss"]
@@ -72,10 +72,10 @@ def check_identifiable(runs: Runs, law: Law) -> None:
         )
     columns = runs.covariates(law.covariates)
     n_distinct = _n_distinct(*columns.values())
-    if n_distinct < len(law.parameters):
+    if n_distinct < len(law.free_names):
         raise IdentifiabilityError(
             f"{runs.source} holds {n_distinct} distinct sizes in {', '.join(columns)}, and "
-            f"{law.name} has {len(law.parameters)} parameters ({', '.join(law.parameter_names)}). "
+            f"{law.name} has {len(law.free_names)} parameters ({', '.join(law.free_names)}). "
             "Add runs of other sizes, or take a law with fewer parameters."
         )
     for name, values in columns.items():
@@ -160,7 +160,7 @@ def barely_identified(runs: Runs, law: Law) -> Iterator[Doubt]:
                 "only by their priors.",
                 "Add runs at other tokens per parameter, or fit a power law in one size.",
             )
-    if len(runs) == len(law.parameters):
+    if len(runs) == len(law.free_names):
         yield Doubt(
             _KIND,
             f"{runs.source} holds as many runs as {law.name} has parameters, {len(runs)}: the law "

@@ -10,6 +10,7 @@ from scaling_bayes._files.user_path import writable
 from scaling_bayes.cli import _options as options
 from scaling_bayes.cli._answer import note, show
 from scaling_bayes.cli._options import DEFAULT_VIEW, View
+from scaling_bayes.cli._priors import fixed_of, priors_of
 from scaling_bayes.cli._reading import announce, names_of, read_table
 from scaling_bayes.cli._rescue import save_or_rescue
 from scaling_bayes.cli._sources import law_named, noise_named
@@ -20,6 +21,8 @@ EXAMPLES = """\
 Examples
   scaling-bayes fit runs.csv --output fit.nc
   scaling-bayes fit runs.csv --law chinchilla --law-alone
+  scaling-bayes fit runs.csv --prior 'L_inf=Normal(1.6, 0.05)'
+  scaling-bayes fit runs.csv --law power-c --fix L_inf=1.6
   scaling-bayes fit runs.csv --law kaplan --noise normal --where "loss < 4"
   scaling-bayes fit runs.csv --column loss=val_loss --column n_params=params
   scaling-bayes fit runs.parquet --law power-c --json > posterior.json
@@ -34,6 +37,8 @@ def fit(
     *,
     law: Annotated[str, Parameter(help=f"One of {options.LAWS}")] = "coupled",
     noise_model: options.NoiseName = "student-t",
+    prior: options.Priors = (),
+    fix: options.Fixed = (),
     law_alone: Annotated[bool, Parameter(help=options.LAW_ALONE)] = False,
     where: options.Where = None,
     column: options.Column = (),
@@ -49,7 +54,8 @@ def fit(
     view: View = DEFAULT_VIEW,
 ) -> None:
     """Fit a law to training runs, check the draws, and show the posterior."""
-    chosen_law, chosen_noise = law_named(law), noise_named(noise_model)
+    chosen_law = law_named(law, priors=priors_of(prior), fixed=fixed_of(fix))
+    chosen_noise = noise_named(noise_model)
     names = names_of(column)
     target = None if output is None else writable(output, "--output")
 

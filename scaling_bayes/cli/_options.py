@@ -109,6 +109,21 @@ FlopsTolerance = Annotated[
 ]
 DEFAULT_FLOPS_TOLERANCE = 0.2
 
+Priors = Annotated[
+    tuple[str, ...],
+    Parameter(
+        show_default=False,
+        help="Another prior of a parameter of the law: 'L_inf=Normal(1.6, 0.05)'. May be repeated.",
+    ),
+]
+Fixed = Annotated[
+    tuple[str, ...],
+    Parameter(
+        show_default=False,
+        help="Hold a parameter of the law at a value: L_inf=1.6. It then has no interval, and "
+        "forecasts are narrower. May be repeated.",
+    ),
+]
 LAWS = f"{', '.join(laws.REGISTRY)}; or path/to/my_laws.py:MyLaw, which runs that file."
 NoiseName = Annotated[
     str,

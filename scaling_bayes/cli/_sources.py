@@ -14,10 +14,11 @@ from scaling_bayes._prediction.law_draws import discrepancy_of
 from scaling_bayes.errors import FileFormatError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from scaling_bayes import Fit
     from scaling_bayes._prediction.law_draws import LawDraws
+    from scaling_bayes.priors import Prior
 
 _PREFIX = "published:"
 
@@ -31,23 +32,38 @@ def published_laws() -> dict[str, laws.PublishedLaw]:
     }
 
 
-def law_named(text: str) -> laws.Law:
+def law_named(
+    text: str,
+    *,
+    priors: Mapping[str, Prior] | None = None,
+    fixed: Mapping[str, float] | None = None,
+) -> laws.Law:
     """Return a law by its name, or from ``path/to/my_laws.py:MyLaw``, which runs that file.
+
+    Parameters
+    ----------
+    text : str
+        The name, or the file and the class.
+    priors, fixed : mapping, optional
+        Priors and values of parameters, as `Law` takes them.
 
     Raises
     ------
     InputError
         If there is no such law.
     """
+    given: dict[str, Any] = {
+        name: values for name, values in (("priors", priors), ("fixed", fixed)) if values
+    }
     if text in laws.REGISTRY:
-        return laws.REGISTRY[text]()
+        return laws.REGISTRY[text](**given)
     path, colon, name = text.rpartition(":")
     if not colon:
         raise InputError(
             f"--law {text!r} is not a law. Take one of {', '.join(laws.REGISTRY)}, or one of your "
             "own as path/to/my_laws.py:MyLaw."
         )
-    return _own_law(path_of(path), name)
+    return _own_law(path_of(path), name, given)
 
 
 def noise_named(text: str) -> noise.Noise:
@@ -159,7 +175,7 @@ def about(source: LawDraws, interval: str) -> str:
     return f"Medians of the posterior, and {interval} intervals. Loss is in nats per token."
 
 
-def _own_law(path: Path, name: str) -> laws.Law:
+def _own_law(path: Path, name: str, given: Mapping[str, Any]) -> laws.Law:
     spec = importlib.util.spec_from_file_location(f"own_laws_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise InputError(f"--law {path}:{name}: there is no Python file {path}.")
@@ -170,7 +186,7 @@ def _own_law(path: Path, name: str) -> laws.Law:
     try:
         spec.loader.exec_module(module)
         found = getattr(module, name, None)
-        law = found() if inspect.isclass(found) else found
+        law = found(**given) if inspect.isclass(found) else found
     except BaseException as error:
         raise InputError(
             f"--law {path}:{name}: running {path} raised {type(error).__name__}: {error}."
@@ -179,5 +195,9 @@ def _own_law(path: Path, name: str) -> laws.Law:
         raise InputError(
             f"--law {path}:{name}: {path} has no law {name!r}; it must be a subclass of "
             "scaling_bayes.Law, or one of its instances."
+        )
+    if given and not inspect.isclass(found):
+        raise InputError(
+            f"--law {path}:{name} is made already, with its priors. Name its class to give others."
         )
     return law

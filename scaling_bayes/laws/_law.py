@@ -65,11 +65,14 @@ class Law(Declared, ABC):
     ----------
     priors : mapping of str to Prior or PreliZ distribution, optional
         Priors to take instead of the default ones, by parameter name.
+    fixed : mapping of str to float, optional
+        Values at which parameters are held, by name; ``Prior("DiracDelta", c=1.6)`` means the
+        same. What is held has no interval, and its uncertainty is missing from every answer.
 
     Raises
     ------
     PriorError
-        If `priors` names a parameter that the law does not have.
+        If `priors` or `fixed` names a parameter that the law does not have.
     """
 
     covariates: tuple[str, ...]

@@ -107,7 +107,13 @@ class PowerLaw(PowerSum):
 
     citation = KAPLAN_2020
 
-    def __init__(self, covariate: Covariate, *, priors: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        covariate: Covariate,
+        *,
+        priors: Mapping[str, object] | None = None,
+        fixed: Mapping[str, float] | None = None,
+    ) -> None:
         size = _size(covariate)
         letter = size.letter
         self.name = f"power-{letter.lower()}"
@@ -133,7 +139,7 @@ class PowerLaw(PowerSum):
             ),
         )
         self.terms = (_term(letter, covariate),)
-        super().__init__(priors=priors)
+        super().__init__(priors=priors, fixed=fixed)
 
 
 class PurePowerLaw(PowerSum):
@@ -157,7 +163,13 @@ class PurePowerLaw(PowerSum):
     citation = KAPLAN_2020
     irreducible = False
 
-    def __init__(self, covariate: Covariate, *, priors: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        covariate: Covariate,
+        *,
+        priors: Mapping[str, object] | None = None,
+        fixed: Mapping[str, float] | None = None,
+    ) -> None:
         size = _size(covariate)
         letter = size.letter
         self.name = f"pure-power-{letter.lower()}"
@@ -182,7 +194,7 @@ class PurePowerLaw(PowerSum):
             ),
         )
         self.terms = (_term(letter, covariate),)
-        super().__init__(priors=priors)
+        super().__init__(priors=priors, fixed=fixed)
 
 
 def _in_kaplan(covariate: Covariate, note: str) -> PublishedLaw:

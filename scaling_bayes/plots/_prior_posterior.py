@@ -63,7 +63,8 @@ def plot_prior_posterior(
     """
     if not isinstance(fit, Fit):
         raise InputError(f"plot_prior_posterior needs a fit, which has a posterior; got {fit!r}.")
-    known = {p.name: p for p in (*fit.law.parameters, *fit.noise.parameters)}
+    declared = (*fit.law.parameters, *fit.noise.parameters)
+    known = {each.name: each for each in declared if each.prior.held_at is None}
     chosen = list(known) if parameters is None else list(parameters)
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
