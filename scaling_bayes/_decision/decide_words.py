@@ -8,6 +8,7 @@ from scaling_bayes._decision.allocation_range import allocation_range
 from scaling_bayes._decision.interpolation import place_of
 from scaling_bayes._decision.settled import Settled
 from scaling_bayes._intervals import DEFAULT_PROB
+from scaling_bayes._prediction.law_draws import loss_unit_of
 from scaling_bayes._prediction.mixture import weighted_laws
 from scaling_bayes.units import format_quantity
 
@@ -33,7 +34,7 @@ def words_of(settled: Settled) -> tuple[str, ...]:
             words += f"; training takes {format_quantity(trained, kind='duration')}"
         lines.append(f"It costs {words}.")
     interval = f" [{low:.4f}, {high:.4f}] ({DEFAULT_PROB:.0%} equal-tailed)" if known else ""
-    lines.append(f"Loss of {whose}: {median:.4f}{interval} nats per token.")
+    lines.append(f"Loss of {whose}: {median:.4f}{interval} {loss_unit_of(settled.problem.source)}.")
     if known:
         lines.append(
             f"Its regret is {settled.regret.mean():.2g} nats on average and "

@@ -62,7 +62,7 @@ class Rule(ABC):
 
     def score_in_words(self, score: float) -> str:
         """Return the score of a choice for people."""
-        return f"{score:.4f} nats per token"
+        return f"{score:.4f}"
 
     def suits(self, options: Options) -> bool:
         """Return whether the rule can judge these options."""

@@ -10,6 +10,7 @@ import numpy as np
 from scaling_bayes._doubt import doubts_of
 from scaling_bayes._intervals import interval, is_point, quantile
 from scaling_bayes._prediction.forecast_answer import Of
+from scaling_bayes._prediction.law_draws import loss_unit_of
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def title_of(spending: Spent) -> str:
         else f"medians and {100 * spending.prob:g}% equal-tailed intervals"
     )
     return (
-        f"Spending by {spending.problem.source.label}: losses {_WHOSE[spending.of]} in nats per "
-        f"token, {kind}"
+        f"Spending by {spending.problem.source.label}: losses {_WHOSE[spending.of]} in "
+        f"{loss_unit_of(spending.problem.source)}, {kind}"
     )
 
 

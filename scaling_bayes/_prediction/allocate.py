@@ -12,7 +12,7 @@ from scaling_bayes._prediction.allocation_parts import BUDGETS_AT_ONCE, Allocati
 from scaling_bayes._prediction.best_allocation import optimum
 from scaling_bayes._prediction.forecast import points_of
 from scaling_bayes._prediction.held import held
-from scaling_bayes._prediction.law_draws import LawDraws, mean_loss, sizes
+from scaling_bayes._prediction.law_draws import LawDraws, loss_unit_of, mean_loss, sizes
 from scaling_bayes._prediction.mixture import Source, mix, weighted_laws
 from scaling_bayes._prediction.optimum import check_trades
 from scaling_bayes.units import SIZES, format_quantity
@@ -115,4 +115,4 @@ def loss_given_up(
         spent = one.flops_per_param_token * points["n_params"] * points["tokens"]
         return mean_loss(one, points.assign(flops=spent)) - optimum(one, spent)["loss"]
 
-    return mix(source, of_law).rename("loss_given_up").assign_attrs(units="nats per token")
+    return mix(source, of_law).rename("loss_given_up").assign_attrs(units=loss_unit_of(source))

@@ -20,7 +20,13 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._prediction.isoflop import level_set, minimise
-from scaling_bayes._prediction.law_draws import discrepancy_of, mean_loss, point_dataset, sizes
+from scaling_bayes._prediction.law_draws import (
+    discrepancy_of,
+    loss_unit_of,
+    mean_loss,
+    point_dataset,
+    sizes,
+)
 from scaling_bayes._prediction.mixture import Source, law_names, mix, weighted_laws
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, NoOptimumError
@@ -287,23 +293,25 @@ class Allocation:
 
     def _lines(self, frame: pd.DataFrame, loss: xr.DataArray) -> Iterator[str]:
         """Yield what rows of `to_frame` say, under a title that says what they are of draws."""
-        curve = "the mean of runs"
+        curve, unit = "the mean of runs", loss_unit_of(self.source)
         yield f"Compute-optimal allocation by {self.source.label}: {shown_in_words(loss)}" + (
             "" if is_point(loss) else f" of {curve}"
         )
         for row in frame.to_dict("records"):
             yield f"{format_quantity(row['flops'], kind='flops')}:"
-            yield from _lines_of(row, curve, with_intervals=not is_point(loss))
+            yield from _lines_of(row, curve, unit, with_intervals=not is_point(loss))
         yield from map(str, self.doubts)
 
 
-def _lines_of(row: Mapping[Hashable, Any], curve: str, *, with_intervals: bool) -> Iterator[str]:
+def _lines_of(
+    row: Mapping[Hashable, Any], curve: str, unit: str, *, with_intervals: bool
+) -> Iterator[str]:
     """Return what one row of `Allocation.to_frame` says, for people."""
     formats: dict[Quantity, tuple[str, Callable[[float], str]]] = {
         "n_params": ("N*", partial(format_quantity, kind="n_params")),
         "tokens": ("D*", partial(format_quantity, kind="tokens")),
         "tokens_per_param": ("D*/N*", "{:.1f}".format),
-        "loss": (f"loss of {curve}, nats per token", "{:.4f}".format),
+        "loss": (f"loss of {curve}, {unit}", "{:.4f}".format),
     }
     for name, (label, shown) in formats.items():
         low, high = shown(row[f"{name}_lower"]), shown(row[f"{name}_upper"])

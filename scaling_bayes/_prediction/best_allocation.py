@@ -10,6 +10,7 @@ from scaling_bayes._prediction.law_draws import (
     LawDraws,
     discrepancy_of,
     law_loss,
+    loss_unit_of,
     mean_loss,
     point_dataset,
 )
@@ -64,7 +65,7 @@ def optimum(source: LawDraws, flops: xr.DataArray) -> xr.Dataset:
         )
         n_params = xr.ufuncs.exp(log_n)
         tokens = (flops / (k * n_params)).transpose(*n_params.dims)
-        loss = lowest.rename("loss").assign_attrs(units="nats per token")
+        loss = lowest.rename("loss").assign_attrs(units=loss_unit_of(source))
     return n_params.to_dataset(name="n_params").assign(
         tokens=tokens, tokens_per_param=tokens / n_params, loss=loss
     )

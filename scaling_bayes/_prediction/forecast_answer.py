@@ -18,6 +18,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._prediction.law_draws import loss_unit_of
 from scaling_bayes._printable import printed
 from scaling_bayes._work.blocks import Lazily, block, n_blocks
 from scaling_bayes.errors import InputError
@@ -190,7 +191,8 @@ class Forecast:
             if name in frame:
                 frame[name] = [format_quantity(value, kind=name) for value in frame[name]]
         return (
-            f"Forecast by {self.label}: loss in nats per token, {shown_in_words(draws)}\n"
+            f"Forecast by {self.label}: loss in {loss_unit_of(self.source)}, "
+            f"{shown_in_words(draws)}\n"
             + frame.to_string(index=False, float_format="{:.4f}".format)
         )
 

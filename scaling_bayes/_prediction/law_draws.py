@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from scaling_bayes.errors import InputError
+from scaling_bayes.runs import DEFAULT_UNIT
 from scaling_bayes.units import SIZES, Kind, parse_quantity
 
 if TYPE_CHECKING:
@@ -53,6 +54,18 @@ def discrepancy_of(source: LawDraws) -> DiscrepancyDraws | None:
     """Return how the mean of runs differs from the law; None where it is taken for the truth."""
     found: DiscrepancyDraws | None = getattr(source, "discrepancy_draws", None)
     return found
+
+
+def loss_unit_of(source: object) -> str:
+    """Return what the losses of a source are counted in, in words.
+
+    That of the runs it was fitted to, or of those of an average's members; published laws are of
+    nats per token.
+    """
+    members = source if isinstance(source, Mapping) else getattr(source, "members", None)
+    each = list(members.values()) if isinstance(members, Mapping) else [source]
+    runs = (getattr(one, "runs", None) for one in each)
+    return next((some.loss_unit for some in runs if some is not None), DEFAULT_UNIT)
 
 
 def sizes(name: Kind, values: object) -> np.ndarray:
@@ -148,7 +161,9 @@ def law_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
     # Far below its runs a law can exceed the largest float; infinity is its value.
     with np.errstate(over="ignore"):
         loss: xr.DataArray = source.law.loss(source.draws, points)
-    return loss.transpose("chain", "draw", ...).rename("loss").assign_attrs(units="nats per token")
+    return (
+        loss.transpose("chain", "draw", ...).rename("loss").assign_attrs(units=loss_unit_of(source))
+    )
 
 
 def mean_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:

@@ -112,6 +112,7 @@ class RecipeFitter:
             pd.concat([first.frame, second.frame], ignore_index=True),
             source=" and ".join(runs),
             flops_per_param_token=first.flops_per_param_token,
+            loss_unit=first.loss_unit,
         )
         check_number(pooled)
         pairs = find_pairs(first, second, list(runs), self.pair_by)

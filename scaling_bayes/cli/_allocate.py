@@ -59,7 +59,7 @@ def allocate(
     import pandas as pd
 
     import scaling_bayes as sb
-    from scaling_bayes._prediction.law_draws import sizes
+    from scaling_bayes._prediction.law_draws import loss_unit_of, sizes
 
     origin = source_at(source_named(source, law), at)
     budgets = sizes("flops", list(flops))
@@ -70,7 +70,7 @@ def allocate(
     words = [
         about(origin, view.interval_in_words),
         "Recommended is the one allocation with the smallest expected loss. Its cost is what it "
-        "gives up against the true optimum, in nats per token.",
+        f"gives up against the true optimum, in {loss_unit_of(origin)}.",
         *beyond_runs(origin, frame),
         *(left_out(frame) if view.for_people else ()),
     ]

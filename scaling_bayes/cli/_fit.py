@@ -44,6 +44,9 @@ def fit(
     column: options.Column = (),
     flops_per_param_token: options.FlopsPerParamToken = FLOPS_PER_PARAM_TOKEN,
     flops_tolerance: options.FlopsTolerance = options.DEFAULT_FLOPS_TOLERANCE,
+    loss_unit: options.LossUnit = None,
+    duplicates: options.DuplicatesOption = "refuse",
+    unfinished: options.UnfinishedOption = "drop",
     output: Annotated[str | None, Parameter(help="NetCDF file to save the fit to.")] = None,
     seed: options.SamplingSeed = 1,
     sampler: options.SamplerName = "nutpie",
@@ -70,6 +73,9 @@ def fit(
         where=where,
         flops_per_param_token=flops_per_param_token,
         flops_tolerance=flops_tolerance,
+        loss_unit=loss_unit,
+        duplicates=duplicates,
+        unfinished=unfinished,
     )
     announce(table, [chosen_law], view)
     fitted = sb.fit(

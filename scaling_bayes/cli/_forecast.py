@@ -147,8 +147,10 @@ def _table(source: LawDraws, frame: pd.DataFrame, known: list[Of], view: View) -
             *(judgement(row[f"{of}_probability_below"]) for of in judged),
         ]
 
+    from scaling_bayes._prediction.law_draws import loss_unit_of
+
     return table_of(
-        f"Forecast by {source.label}: loss in nats per token",
+        f"Forecast by {source.label}: loss in {loss_unit_of(source)}",
         [
             *texts,
             *(heading for heading, _ in sizes.values()),

@@ -108,6 +108,22 @@ FlopsTolerance = Annotated[
     float, Parameter(help="Largest |C / (k N D) - 1| of a row that gives all three.")
 ]
 DEFAULT_FLOPS_TOLERANCE = 0.2
+LossUnit = Annotated[
+    str | None,
+    Parameter(
+        help="What losses of the table are: nats_per_token, bits_per_token, perplexity, "
+        "nats_per_byte or bits_per_byte. By default what the name of the column says, and else "
+        "nats per token."
+    ),
+]
+DuplicatesOption = Annotated[
+    Literal["refuse", "drop", "keep"],
+    Parameter(name="--duplicates", help="Rows that repeat an earlier one in every column."),
+]
+UnfinishedOption = Annotated[
+    Literal["drop", "keep"],
+    Parameter(name="--unfinished", help="Rows whose state says that the run did not finish."),
+]
 
 Priors = Annotated[
     tuple[str, ...],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from scaling_bayes import Law, Runs
     from scaling_bayes.cli._options import Shape
+    from scaling_bayes.runs._left_out import Duplicates, Unfinished
 
 
 def names_of(pairs: Iterable[str]) -> dict[str, str]:
@@ -45,6 +46,9 @@ def read_table(
     where: str | None,
     flops_per_param_token: float,
     flops_tolerance: float,
+    loss_unit: str | None = None,
+    duplicates: Duplicates = "refuse",
+    unfinished: Unfinished = "drop",
 ) -> Runs:
     """Return checked runs.
 
@@ -64,6 +68,9 @@ def read_table(
             flops_per_param_token=flops_per_param_token,
             flops_tolerance=flops_tolerance,
             where=where,
+            loss_unit=loss_unit,
+            duplicates=duplicates,
+            unfinished=unfinished,
         )
     except RunsError as error:
         raise (error if where is None else naming_groups(error, path, names)) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaling_bayes import laws, noise
 from scaling_bayes._files.user_path import path_of
-from scaling_bayes._prediction.law_draws import discrepancy_of
+from scaling_bayes._prediction.law_draws import discrepancy_of, loss_unit_of
 from scaling_bayes.errors import FileFormatError, InputError
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def about(source: LawDraws, interval: str) -> str:
             f"{source.label} is one set of published values, so there are no intervals and no "
             f"noise of new runs. {source.citation}.{note}"
         )
-    return f"Medians of the posterior, and {interval} intervals. Loss is in nats per token."
+    return f"Medians of the posterior, and {interval} intervals. Loss is in {loss_unit_of(source)}."
 
 
 def _own_law(path: Path, name: str, given: Mapping[str, Any]) -> laws.Law:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from scaling_bayes._doubt import About, doubts_of
+from scaling_bayes._prediction.law_draws import loss_unit_of
 from scaling_bayes._printable import printable
 from scaling_bayes.units import Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LOSS_LABEL = "loss (nats per token)"
 SIZE_LABELS: dict[str, str] = {
     "n_params": "model size N (parameters)",
     "tokens": "training tokens D",
@@ -76,9 +76,9 @@ def set_size_axis(ax: Axes, side: Side, kind: Kind) -> None:
     set_log_ticks(ax.xaxis if side == "x" else ax.yaxis, size_words(kind))
 
 
-def set_loss_axis(ax: Axes) -> None:
-    """Make the y axis a log scale of losses."""
+def set_loss_axis(ax: Axes, source: object) -> None:
+    """Make the y axis a log scale of losses, in the unit of a source or of several by name."""
     from scaling_bayes.plots._ticks import set_loss_ticks
 
-    ax.set(yscale="log", ylabel=LOSS_LABEL)
+    ax.set(yscale="log", ylabel=f"loss ({loss_unit_of(source)})")
     set_loss_ticks(ax.yaxis)

@@ -143,7 +143,7 @@ def plot_compare(
             colour = run_colour(name)
             draw_runs(ax, name, close[along], close["loss"], colour=colour, which=which)
     set_size_axis(ax, "x", along)
-    set_loss_axis(ax)
+    set_loss_axis(ax, sources)
     ax.legend(title=_where(sources, along, level, with_runs=bool(tables)))
     return footnote(ax, sources, "forecast")
 

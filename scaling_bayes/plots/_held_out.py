@@ -10,7 +10,7 @@ import numpy as np
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, quantile
 from scaling_bayes._prediction.forecast_answer import Of
 from scaling_bayes.errors import InputError
-from scaling_bayes.plots._axes import LOSS_LABEL, axes_or_new, literal
+from scaling_bayes.plots._axes import axes_or_new, literal
 from scaling_bayes.plots._bands import Drawable, band_words, chosen_bands, forecast_by
 from scaling_bayes.plots._runs import HELD_OUT, check_sources, draw_runs
 from scaling_bayes.runs import Runs
@@ -89,7 +89,7 @@ def plot_held_out(
         ax.plot(median, rows + offset, "|", color="black", ms=7)
     draw_runs(ax, HELD_OUT, frame["loss"], rows, colour="black")
     ax.set_yticks(rows, [_words(run) for _, run in frame.iterrows()])
-    ax.set(xlabel=LOSS_LABEL, ylabel="held-out run: N, D, C")
+    ax.set(xlabel=f"loss ({held_out.loss_unit})", ylabel="held-out run: N, D, C")
     ax.margins(y=0.5 / len(frame))
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.01), borderaxespad=0.0)
     return ax

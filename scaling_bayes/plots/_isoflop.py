@@ -122,7 +122,7 @@ def plot_isoflop(
         draw_runs(ax, name, shown["n_params"], shown["loss"], colour=colour, which=which)
     _draw_minima(ax, optima, best_n, prob, kind)
     set_size_axis(ax, "x", "n_params")
-    set_loss_axis(ax)
+    set_loss_axis(ax, source)
     ax.legend(**place)
     return footnote(ax, source, "forecast", "allocation")
 

@@ -142,7 +142,7 @@ def plot_loss(
             draw_runs(ax, name, table[along], table["loss"], colour=run_colour(name))
         ax.legend(title=OFF_OPTIMUM if tables and follows_optimum(source, along) else None)
     set_size_axis(ax, "x", along)
-    set_loss_axis(ax)
+    set_loss_axis(ax, source)
     return footnote(ax, source, "forecast")
 
 

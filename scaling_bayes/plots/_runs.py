@@ -59,6 +59,7 @@ def own_runs(source: Source) -> Runs | None:
         together.drop_duplicates([*tables[0].sizes, "loss"]),
         source=" and ".join(dict.fromkeys(table.source for table in tables)),
         flops_per_param_token=tables[0].flops_per_param_token,
+        loss_unit=tables[0].loss_unit,
     )
 
 

@@ -71,7 +71,7 @@ def plot_spending(spending: Spending, *, ax: Axes | None = None) -> Axes:
     _draw_floor(ax, spending, median)
     _draw_stop(ax, spending)
     _set_price_axis(ax, spending)
-    set_loss_axis(ax)
+    set_loss_axis(ax, spending.problem.source)
     ax.legend(**place, title=literal(spending.problem.source.label))
     return footnote(ax, spending.problem.source, "forecast", "allocation")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from scaling_bayes.runs._problems import error_of, whole_table
 
 _MISSING_WORDS: Final = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"})
 _DELIMITERS: Final = ",;\t"
+_COMMA: Final = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?$")
+_DECIMAL: Final = re.compile(r"[+-]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE][+-]?\d+)?$")
+_POINT: Final = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?$")
 _TRUTH: Final = {"true": True, "false": False}
 
 
@@ -54,9 +58,28 @@ def csv_cells(source: str, text: str) -> pd.DataFrame:
     cells = np.empty((len(records), len(header)), dtype=object)
     if records:
         cells[:] = records
+        if delimiter != "," and _has_decimal_commas(records):
+            cells = _with_points(cells)
     return pd.DataFrame(
         cells, index=pd.Index(lines, dtype=np.int64), columns=pd.Index(header, dtype=object)
     )
+
+
+def _has_decimal_commas(records: Sequence[Sequence[str]]) -> bool:
+    """Whether numbers have commas that can be no thousands, and none has a point."""
+    every = [cell.strip() for record in records for cell in record]
+    return any(_DECIMAL.match(cell) for cell in every) and not any(map(_POINT.match, every))
+
+
+def _with_points(cells: np.ndarray) -> np.ndarray:
+    """Return cells with a point for the comma of each number."""
+    with_points = [
+        [cell.replace(",", ".") if _COMMA.match(cell.strip()) else cell for cell in row]
+        for row in cells
+    ]
+    changed = np.empty(cells.shape, dtype=object)
+    changed[:] = with_points
+    return changed
 
 
 def is_missing_word(text: str) -> bool:

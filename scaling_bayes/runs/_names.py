@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,7 +18,18 @@ _ELSEWHERE: Final = {
     "n_params": ("params", "parameters", "num_params", "model_size", "n", "size"),
     "tokens": ("n_tokens", "num_tokens", "training_tokens", "d", "data", "tokens_seen"),
     "flops": ("flop", "compute", "training_flops", "c", "total_flops"),
-    "loss": ("val_loss", "eval_loss", "test_loss", "validation_loss", "final_loss", "train_loss"),
+    "loss": (
+        "val_loss",
+        "eval_loss",
+        "test_loss",
+        "validation_loss",
+        "final_loss",
+        "train_loss",
+        "perplexity",
+        "ppl",
+        "bpb",
+        "bits_per_byte",
+    ),
 }
 
 
@@ -48,6 +60,11 @@ def stand_in(canonical: str, names: Iterable[str]) -> str | None:
     for elsewhere in (canonical, *_ELSEWHERE.get(canonical, ())):
         if elsewhere in by_lower:
             return by_lower[elsewhere]
+    # Trackers write paths, such as config/model.n_params.
+    ends = {re.split(r"[/.]", name.lower())[-1]: name for name in reversed(others)}
+    for elsewhere in (canonical, *_ELSEWHERE.get(canonical, ())):
+        if elsewhere in ends:
+            return ends[elsewhere]
     if canonical == "n_params" and "n_params_non_embedding" in names:
         return "n_params_non_embedding"
     return closest(canonical, others)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from scaling_bayes.errors import InputError
+from scaling_bayes.errors import InputError, RunsWarning
 from scaling_bayes.runs._csv import as_plain
+from scaling_bayes.runs._left_out import Duplicates, Unfinished, kept
+from scaling_bayes.runs._loss_units import LOSS_UNITS, unit_of
 from scaling_bayes.runs._mapping import canonical_columns
 from scaling_bayes.runs._names import NUMERIC
 from scaling_bayes.runs._runs import Runs
@@ -25,14 +29,20 @@ def read_runs(
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
     flops_tolerance: float = FLOPS_TOLERANCE,
     where: str | None = None,
+    loss_unit: str | None = None,
+    duplicates: Duplicates = "refuse",
+    unfinished: Unfinished = "drop",
 ) -> Runs:
     """Read training runs and check every cell.
 
     Parameters
     ----------
     source : str, Path or data frame
-        A CSV file (UTF-8; delimited by commas, semicolons or tabs), a Parquet file, a pandas
-        DataFrame, or any other data frame that turns into one (polars, pyarrow).
+        A file: CSV (UTF-8; delimited by commas, semicolons or tabs; decimal commas where commas do
+        not delimit), JSON records (a list, or one a line; records in records become columns such
+        as ``config/n_params``), Parquet, or Excel where openpyxl is installed; each also packed
+        by gzip. Or a pandas DataFrame, or any other data frame that turns into one (polars,
+        pyarrow).
 
         The table has ``loss`` (nats per token) and at least two of ``n_params``, ``tokens`` and
         ``flops``; the third is C = k N D, also in single rows that leave one of three blank. One
@@ -75,6 +85,16 @@ def read_runs(
 
         It is no Python: nothing else is evaluated. It has at most 10,000 characters and 200
         columns, signs and lists.
+    loss_unit : str, optional
+        What the losses of the table are: ``"nats_per_token"``, ``"bits_per_token"`` and
+        ``"perplexity"`` become nats per token; ``"nats_per_byte"`` and ``"bits_per_byte"`` are
+        kept, and shown with every answer. By default the name of the column says it where it is
+        plain (``perplexity``, ``ppl``, ``bpb``), and else they are nats per token.
+    duplicates : {"refuse", "drop", "keep"}
+        What to do with rows that repeat an earlier one in every column.
+    unfinished : {"drop", "keep"}
+        What to do with rows whose column ``state`` or ``status`` says that the run crashed, failed,
+        was killed or still runs.
 
     Returns
     -------
@@ -90,7 +110,8 @@ def read_runs(
     Warns
     -----
     RunsWarning
-        If C is another constant times N D in every row, within the tolerance.
+        If C is another constant times N D in every row, within the tolerance, losses were
+        converted, or rows were left out.
 
     Examples
     --------
@@ -101,14 +122,28 @@ def read_runs(
     """
     _check_numbers(flops_per_param_token, flops_tolerance)
     table = table_of(source)
-    named = Table(canonical_columns(table, columns or {}), table.source, table.is_text)
+    named = replace(table, frame=canonical_columns(table, columns or {}))
+    unit = LOSS_UNITS[unit_of((columns or {}).get("loss", "loss"), loss_unit)]
     frame = check(
-        _with_plain_text(named),
+        _with_plain_text(kept(named, duplicates=duplicates, unfinished=unfinished)),
+        convert_loss=unit.convert,
         flops_per_param_token=flops_per_param_token,
         flops_tolerance=flops_tolerance,
         where=where,
     )
-    return Runs(frame, source=table.source, flops_per_param_token=float(flops_per_param_token))
+    if unit.words and loss_unit is None:
+        warnings.warn(
+            f"By the name of its column, the loss of {table.source} is taken as {unit.words}. If "
+            'it is nats per token, pass loss_unit="nats_per_token".',
+            RunsWarning,
+            stacklevel=2,
+        )
+    return Runs(
+        frame,
+        source=table.source,
+        flops_per_param_token=float(flops_per_param_token),
+        loss_unit=unit.kept,
+    )
 
 
 def _check_numbers(flops_per_param_token: float, flops_tolerance: float) -> None:
@@ -129,4 +164,4 @@ def _with_plain_text(table: Table) -> Table:
     frame = table.frame.copy()
     for name in frame.columns.difference([*NUMERIC, "group"], sort=False):
         frame[name] = pd.Series(as_plain(frame[name]), index=frame.index)
-    return Table(frame, table.source, table.is_text)
+    return replace(table, frame=frame)

@@ -12,6 +12,7 @@ import pandas as pd
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.runs._covariates import COVARIATES, covariate
+from scaling_bayes.runs._loss_units import DEFAULT_UNIT
 from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
 from scaling_bayes.runs._select import last_rows, picked
 from scaling_bayes.runs._where import in_condition
@@ -36,6 +37,8 @@ class Runs:
         Where the runs come from, for messages.
     flops_per_param_token : float
         The k of C = k N D.
+    loss_unit : str
+        What losses are counted in, in words: nats per token, nats per byte or bits per byte.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Runs:
     frame: pd.DataFrame
     source: str = "DataFrame"
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN
+    loss_unit: str = DEFAULT_UNIT
 
     def __post_init__(self) -> None:
         frame = self.frame.reset_index(drop=True)
@@ -199,7 +203,7 @@ class Runs:
             tokens_per_param = self.frame["tokens"] / self.frame["n_params"]
             ranges["tokens per parameter"] = [f"{limit:.3g}" for limit in _limits(tokens_per_param)]
         ranges["loss"] = [f"{limit:.4g}" for limit in _limits(self.frame["loss"])]
-        ranges["loss"][1] += " nats per token"
+        ranges["loss"][1] += f" {self.loss_unit}"
         lines = [f"  {name:<21}{low} to {high}" for name, (low, high) in ranges.items()]
         if "group" in self.frame:
             lines.append(f"  {'groups':<21}{self.frame['group'].nunique()}")

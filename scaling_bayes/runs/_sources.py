@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import io
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from scaling_bayes._files.user_path import path_of
 from scaling_bayes.errors import InputError, Problem, RunsError
 from scaling_bayes.runs._csv import csv_cells
+from scaling_bayes.runs._json import json_cells, looks_like_json
 from scaling_bayes.runs._names import did_you_mean
 from scaling_bayes.runs._problems import error_of, whole_table
+
+_GZIP: Final = b"\x1f\x8b"
+_MOST_BYTES: Final = 2**30
+"""Most bytes that a packed table may have when it is unpacked."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +30,8 @@ class Table:
     frame: pd.DataFrame
     source: str
     is_text: bool = False
-
-    @property
-    def row_word(self) -> str:
-        """What a row is called: a line of a text file, or a row of a data frame."""
-        return "line" if self.is_text else "row"
+    row_word: str = "row"
+    """What a row is called: a line of a text file, or a row of a data frame."""
 
 
 def table_of(source: object) -> Table:
@@ -59,7 +63,7 @@ def table_of(source: object) -> Table:
             for name in twice
         ]
         raise error_of(table.source, table.row_word, problems)
-    return Table(frame, table.source, table.is_text)
+    return replace(table, frame=frame)
 
 
 def _other_frame(source: object) -> Table:
@@ -110,9 +114,51 @@ def _file(path: Path) -> Table:
         ) from None
     if not data.strip():
         raise whole_table(path.name, "is empty", "Give a file with a header and one row per run")
-    if path.suffix.lower() in (".parquet", ".pq") or data.startswith(b"PAR1"):
-        return Table(_parquet(path.name, data), path.name)
-    return Table(csv_cells(path.name, _text(path.name, data)), path.name, is_text=True)
+    return _of_bytes(path.name, data, path.suffix.lower())
+
+
+def _of_bytes(name: str, data: bytes, suffix: str) -> Table:
+    """Return the table in the content of a file, of a kind that the content shows."""
+    if data.startswith(_GZIP):
+        return _of_bytes(name, _unpacked(name, data), Path(name).with_suffix("").suffix.lower())
+    if suffix in (".parquet", ".pq") or data.startswith(b"PAR1"):
+        return Table(_parquet(name, data), name)
+    if suffix in (".xlsx", ".xlsm") and data.startswith(b"PK"):
+        return Table(_excel(name, data), name)
+    text = _text(name, data)
+    if looks_like_json(text):
+        frame, row_word = json_cells(name, text)
+        return Table(frame, name, row_word=row_word)
+    return Table(csv_cells(name, text), name, is_text=True, row_word="line")
+
+
+def _unpacked(source: str, data: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            content = file.read(_MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise whole_table(
+            source, f"cannot be unpacked ({_first_line(error)})", "Pack it again with gzip"
+        ) from None
+    if len(content) > _MOST_BYTES:
+        raise whole_table(
+            source, f"unpacks to more than {_MOST_BYTES:.0e} bytes", "Give a smaller table"
+        )
+    return content
+
+
+def _excel(source: str, data: bytes) -> pd.DataFrame:
+    try:
+        return pd.read_excel(io.BytesIO(data))
+    except ImportError:
+        raise whole_table(
+            source, "is Excel, which needs openpyxl", "Install openpyxl, or save as CSV"
+        ) from None
+    # openpyxl reads zip and XML, each with errors of its own.
+    except Exception as error:  # noqa: BLE001
+        raise whole_table(
+            source, f"cannot be read as Excel ({_first_line(error)})", "Save the sheet as CSV"
+        ) from None
 
 
 def _where_to_look(path: Path) -> str:

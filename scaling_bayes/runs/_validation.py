@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from scaling_bayes.errors import Problem
 from scaling_bayes.runs._cells import Fault, read_cells, read_labels
 from scaling_bayes.runs._flops import flops_fault, overflowed, warn_of_constant
+from scaling_bayes.runs._left_out import comparable
 from scaling_bayes.runs._names import NUMERIC
 from scaling_bayes.runs._problems import error_of, whole_table
 from scaling_bayes.runs._schema import failures_of_cells, failures_of_rows
@@ -28,9 +30,14 @@ Faults = dict[tuple[int, str], Fault]
 
 
 def check(
-    table: Table, *, flops_per_param_token: float, flops_tolerance: float, where: str | None
+    table: Table,
+    *,
+    convert_loss: Callable[[np.ndarray], np.ndarray],
+    flops_per_param_token: float,
+    flops_tolerance: float,
+    where: str | None,
 ) -> pd.DataFrame:
-    """Return the rows kept, with sizes completed and cells as numbers.
+    """Return the rows kept, with sizes completed, losses converted and cells as numbers.
 
     Raises
     ------
@@ -41,6 +48,7 @@ def check(
     """
     raw, k = table.frame, flops_per_param_token
     frame, faults, unusable = _numbers_of(raw)
+    frame["loss"] = convert_loss(frame["loss"].to_numpy(dtype=float))
     known = tuple(name for name in SIZES if name in raw)
     several = len(known) > 1
     blank = _blank_sizes(SIZES if several else known, frame, faults, unusable)
@@ -175,20 +183,22 @@ def _problems_of_cells(
 
 def _repetitions(rows: pd.DataFrame, row_word: str) -> list[Problem]:
     """Return the rows that repeat an earlier one in every column."""
-    # Lists and the like cannot be compared by hash, but their text can.
-    comparable = rows.apply(lambda x: x.map(repr) if x.dtype == object else x)
-    repeated = comparable.duplicated(keep="first").to_numpy()
-    if not repeated.any():
+    cells = comparable(rows)
+    if not cells.duplicated(keep="first").any():
         return []
-    either = comparable.duplicated(keep=False).to_numpy()
-    twins = comparable[either]
-    number = twins.groupby(list(twins.columns), dropna=False, sort=False).ngroup().to_numpy()
+    either = cells.duplicated(keep=False).to_numpy()
+    twins = cells[either]
+    groups = twins.groupby(list(twins.columns), dropna=False, sort=False)
+    number = groups.ngroup().to_numpy().tolist()
     first: dict[int, object] = {}
     problems = []
     for label, group in zip(twins.index, number, strict=True):
         if group in first:
             reason = f"repeats {row_word} {first[group]} in every column"
-            remedy = "Delete it; if it is another run, tell the two apart by a column such as seed"
+            remedy = (
+                'Delete it, or pass duplicates="drop"; if it is another run, tell the two apart by '
+                "a column such as seed"
+            )
             problems.append(Problem(_plain(label), None, None, reason, remedy))
         else:
             first[group] = _plain(label)

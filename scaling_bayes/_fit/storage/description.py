@@ -12,7 +12,7 @@ import pandas as pd
 from scaling_bayes.errors import FileFormatError
 from scaling_bayes.parameters import Declared
 from scaling_bayes.priors import Prior
-from scaling_bayes.runs import Runs
+from scaling_bayes.runs import DEFAULT_UNIT, KEPT_UNITS, Runs
 
 
 def declared[Model: Declared](
@@ -77,6 +77,7 @@ def runs_to_dict(runs: Runs) -> dict[str, Any]:
     return {
         "source": runs.source,
         "flops_per_param_token": runs.flops_per_param_token,
+        "loss_unit": runs.loss_unit,
         "columns": {
             str(name): {"dtype": _dtype(column), "values": [_plain(value) for value in column]}
             for name, column in runs.frame.items()
@@ -114,7 +115,14 @@ def runs_from_dict(stored: Mapping[str, Any]) -> Runs:
         pd.DataFrame(columns),
         source=str(stored["source"]),
         flops_per_param_token=_positive(stored["flops_per_param_token"]),
+        loss_unit=_unit(stored.get("loss_unit", DEFAULT_UNIT)),
     )
+
+
+def _unit(words: Any) -> str:
+    if words not in KEPT_UNITS:
+        raise ValueError(f"its losses are in {words!r}, not in {', '.join(KEPT_UNITS)}")
+    return str(words)
 
 
 def _column(name: str, dtype: str | None, values: list[Any]) -> pd.Series:
