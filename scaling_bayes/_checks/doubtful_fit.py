@@ -170,11 +170,11 @@ def optimum_and_prior(fit: Judged) -> tuple[float, xr.DataArray, xr.DataArray] |
     budget = xr.DataArray([flops], dims="budget")
     k = fit.flops_per_param_token
     try:
-        posterior = optimum(fit, budget)["tokens_per_param"].isel(budget=0)
         by_prior = fit.law.optimal_n_params(_prior_of(fit.law), budget, k)
+        if by_prior is None:
+            return None
+        posterior = optimum(fit, budget)["tokens_per_param"].isel(budget=0)
     except NoOptimumError:
-        return None
-    if by_prior is None:
         return None
     prior = (flops / (k * by_prior**2)).isel(budget=0)
     return flops, posterior, prior

@@ -12,11 +12,14 @@ import pandas as pd
 from scaling_bayes._checks.at_runs import Fitted, log_likelihoods
 from scaling_bayes._inference.model import OBSERVED
 from scaling_bayes._prediction.best_allocation import optimum
+from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.law_draws import LawDraws, discrepancy_of, mean_loss, point_dataset
+from scaling_bayes._prediction.mixture import mix
 from scaling_bayes._work.seeds import generator
 from scaling_bayes.errors import NoOptimumError
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
+from scaling_bayes.runs import covariate
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -121,7 +124,12 @@ def _answers(source: Modelled) -> dict[str, xr.DataArray]:
     answers = {f"loss at {budget}": mean_loss(source, point_dataset(columns)).isel(point=0)}
     with suppress(NoOptimumError):
         flops = xr.DataArray([size if along == "flops" else np.nan], dims="budget")
-        best = optimum(source, flops)["n_params"]
+        others = {
+            name: float(grown[name].iloc[0])
+            for name in source.law.covariates
+            if not covariate(name).from_budget
+        }
+        best = mix(held(source, others), lambda one: optimum(one, flops))["n_params"]
         answers[f"N* at {budget}"] = best.isel(budget=0)
     return {
         name: xr.ufuncs.log(values.drop_vars("flops", errors="ignore"))

@@ -19,7 +19,7 @@ from scaling_bayes._decision.changes import changes
 from scaling_bayes._decision.decide_words import words_of
 from scaling_bayes._decision.doubtful_choice import warn_of_doubtful
 from scaling_bayes._decision.hardware import Hardware, budget_in_flops
-from scaling_bayes._decision.limits import Limits
+from scaling_bayes._decision.limits import Limits, within
 from scaling_bayes._decision.loss_draws import Repeated
 from scaling_bayes._decision.problem import Problem
 from scaling_bayes._decision.repetition import Repetition
@@ -27,7 +27,6 @@ from scaling_bayes._decision.rules import Rule
 from scaling_bayes._decision.settled import Settled, settle
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.forecast_answer import Of
-from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.law_draws import sizes
 from scaling_bayes._prediction.mixture import Source
 from scaling_bayes._printable import printable, printed
@@ -219,9 +218,10 @@ def decide(
     >>> f"{decision.choice.n_params:.2e} {decision.binding}"
     "3.00e+10 ('n_params',)"
     """
+    bounds = limits or Limits()
     problem = Problem(
-        held(source, at),
-        limits=limits or Limits(),
+        within(source, at, bounds),
+        limits=bounds,
         hardware=hardware,
         served_tokens=served(served_tokens),
         repeated=Repeated(repetition or Repetition(), seed),

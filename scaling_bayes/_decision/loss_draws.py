@@ -16,6 +16,7 @@ from scaling_bayes._prediction.law_draws import LawDraws, discrepancy_of
 from scaling_bayes._prediction.mixture import Source, mix
 from scaling_bayes._prediction.optimum import optimal_n_params
 from scaling_bayes.errors import InputError
+from scaling_bayes.laws import HeldLaw, Law
 from scaling_bayes.units import SIZES
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ class Repeated:
         )
 
 
+def _knows_repetition(law: Law) -> bool:
+    """Whether a law itself says what tokens read again are worth."""
+    return isinstance(law, HeldLaw) and "unique_tokens" in law.at
+
+
 def _warranted(source: LawDraws, unique_tokens: float) -> np.ndarray:
     """Return the model size for which the tokens are compute-optimal, for each draw."""
     import xarray as xr
@@ -123,7 +129,7 @@ def mean_losses(
 
     def of_law(one: LawDraws) -> xr.DataArray:
         n_params, tokens = (points[name].to_numpy()[:, None] for name in ("n_params", "tokens"))
-        if unique_tokens is None:
+        if unique_tokens is None or _knows_repetition(one.law):
             loss = _law_losses(one, n_params, tokens)
         else:
             # No worse than the run that had stopped when every token was read once.

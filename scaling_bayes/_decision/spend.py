@@ -10,14 +10,13 @@ import numpy as np
 from scaling_bayes._decision.decide import served
 from scaling_bayes._decision.doubtful_choice import warn_of_doubtful
 from scaling_bayes._decision.hardware import Hardware, budget_in_flops
-from scaling_bayes._decision.limits import Limits
+from scaling_bayes._decision.limits import Limits, within
 from scaling_bayes._decision.loss_draws import Repeated
 from scaling_bayes._decision.problem import Problem, scatter_of
 from scaling_bayes._decision.repetition import Repetition
 from scaling_bayes._decision.spending import Spending, choices_for, losses_of
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.forecast_answer import Of
-from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.mixture import Source
 from scaling_bayes.errors import InputError, UnitError
 from scaling_bayes.units import parse_money
@@ -99,9 +98,10 @@ def spending(
     """
     if not 0 < prob < 1:
         raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
+    bounds = limits or Limits()
     problem = Problem(
-        held(source, at),
-        limits=limits or Limits(),
+        within(source, at, bounds),
+        limits=bounds,
         hardware=hardware,
         served_tokens=served(served_tokens),
         repeated=Repeated(repetition or Repetition(), seed),

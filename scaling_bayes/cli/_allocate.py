@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from scaling_bayes import laws
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, At, OwnLaw, Source, View
 from scaling_bayes.cli._points import beyond_runs, check_sizes
-from scaling_bayes.cli._sources import about, source_at, source_named
+from scaling_bayes.cli._sources import about, is_published, source_at, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +129,7 @@ def _optimum(source: LawDraws, frame: pd.DataFrame) -> Group:
 def _recommendation(source: LawDraws, frame: pd.DataFrame, tolerance: float) -> Group:
     def cost(value: float) -> str:
         # One set of values knows of no optimum but its own.
-        return "" if isinstance(source, laws.PublishedLaw) else _numbers.cost(value)
+        return "" if is_published(source) else _numbers.cost(value)
 
     return table_of(
         "Recommended",

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from scaling_bayes import laws
 from scaling_bayes._doubt import doubts_of
 from scaling_bayes.cli import _numbers
 from scaling_bayes.cli._answer import Answer, ends_of, left_out, show, table_of
 from scaling_bayes.cli._options import DEFAULT_VIEW, At, OwnLaw, Seed, Source, View
 from scaling_bayes.cli._points import beyond_runs, check_sizes
 from scaling_bayes.cli._reading import read_points
-from scaling_bayes.cli._sources import about, discrepancy_name, source_at, source_named
+from scaling_bayes.cli._sources import (
+    about,
+    discrepancy_name,
+    is_published,
+    source_at,
+    source_named,
+)
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
@@ -133,7 +138,7 @@ def _table(source: LawDraws, frame: pd.DataFrame, known: list[Of], view: View) -
     texts = [str(name) for name in frame.select_dtypes(exclude="number")]
     sizes = {name: column for name, column in _COLUMNS.items() if name in frame}
     judged = known if "target" in frame else []
-    certain = isinstance(source, laws.PublishedLaw)
+    certain = is_published(source)
     heading, judgement = ("below {:g}", _yes_or_no) if certain else ("P(< {:g})", "{:.3f}".format)
 
     def cells(row: dict[Any, Any]) -> list[str]:
@@ -169,7 +174,7 @@ def _to_reach(source: LawDraws, targets: list[float], view: View) -> tuple[Group
     """Return the compute that losses take, for people and as it is."""
     import scaling_bayes as sb
 
-    certain = isinstance(source, laws.PublishedLaw)
+    certain = is_published(source)
     frame = sb.compute_to_reach(source, targets).to_frame(prob=view.prob, kind=view.interval)
     table = table_of(
         f"Compute at which {source.label} reaches a loss, spent in the best way",

@@ -164,8 +164,20 @@ def discrepancy_name(source: LawDraws) -> str | None:
     return None if error is None else error.discrepancy.name
 
 
+def is_published(source: object) -> bool:
+    """Return whether a source is one set of published values."""
+    from scaling_bayes._prediction.held import Held
+
+    return isinstance(source.source if isinstance(source, Held) else source, laws.PublishedLaw)
+
+
 def about(source: LawDraws, interval: str) -> str:
     """Return what a reader has to know of the numbers of a source."""
+    from scaling_bayes._prediction.held import Held
+
+    if isinstance(source, Held):
+        values = ", ".join(f"{name} {value:.4g}" for name, value in source.law.at.items())
+        return f"{about(source.source, interval)} Held: {values}."
     if isinstance(source, laws.PublishedLaw):
         note = f" {source.note[0].upper()}{source.note[1:].rstrip('.')}." if source.note else ""
         return (

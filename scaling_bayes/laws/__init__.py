@@ -9,6 +9,8 @@ from scaling_bayes.laws._additive import Additive
 from scaling_bayes.laws._chinchilla import Chinchilla
 from scaling_bayes.laws._common_parameters import exponent, irreducible_loss, scale
 from scaling_bayes.laws._coupled import Coupled
+from scaling_bayes.laws._data_constrained import DataConstrained
+from scaling_bayes.laws._functions import maximum, minimum
 from scaling_bayes.laws._held import HeldLaw
 from scaling_bayes.laws._kaplan import Kaplan
 from scaling_bayes.laws._law import Citation, Law, PublishedLaw
@@ -21,6 +23,7 @@ REGISTRY: dict[str, Callable[..., Law]] = {
     "kaplan": Kaplan,
     "coupled": Coupled,
     "additive": Additive,
+    "data-constrained": DataConstrained,
     "power-n": partial(PowerLaw, "n_params"),
     "power-d": partial(PowerLaw, "tokens"),
     "power-c": partial(PowerLaw, "flops"),
@@ -35,6 +38,7 @@ __all__ = [
     "Chinchilla",
     "Citation",
     "Coupled",
+    "DataConstrained",
     "HeldLaw",
     "Kaplan",
     "Law",
@@ -46,5 +50,7 @@ __all__ = [
     "Term",
     "exponent",
     "irreducible_loss",
+    "maximum",
+    "minimum",
     "scale",
 ]

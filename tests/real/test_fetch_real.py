@@ -24,7 +24,7 @@ from scaling_bayes.datasets import (
     _datablations,
     _gadre_overtraining,
     _porian_isoflop,
-    _source,
+    _published_table,
     _steplaw_dense,
 )
 from scaling_bayes.runs import Runs
@@ -210,6 +210,6 @@ def datablations_files(table):
 def test_converters_give_back_the_published_bytes(real_data, module, upstream):
     path = real_data(f"{module.SOURCE.name}.csv")
     files = upstream(pd.read_csv(path, dtype=str, keep_default_na=False))
-    content = _source.csv_text(module.convert(files))
+    content = _published_table.csv_text(module.convert(files))
     assert content == path.read_bytes()
     assert hashlib.sha256(content).hexdigest() == module.SOURCE.sha256

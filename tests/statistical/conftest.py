@@ -24,7 +24,14 @@ def sweep() -> Callable[..., xr.Dataset]:
         flops = np.repeat(np.geomspace(1e18, 1e21, levels), per_level)
         tokens_per_param = np.tile(np.geomspace(1, 400, per_level), levels)
         n_params = np.sqrt(flops / (6 * tokens_per_param))
-        columns = {"n_params": n_params, "tokens": n_params * tokens_per_param, "flops": flops}
+        tokens = n_params * tokens_per_param
+        epochs = np.tile(np.geomspace(1, 30, levels), per_level)
+        columns = {
+            "n_params": n_params,
+            "tokens": tokens,
+            "flops": flops,
+            "unique_tokens": tokens / epochs,
+        }
         return xr.Dataset({name: ("point", values) for name, values in columns.items()})
 
     return sizes

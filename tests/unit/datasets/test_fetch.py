@@ -20,7 +20,7 @@ from scaling_bayes.datasets import (
     _datablations,
     _gadre_overtraining,
     _porian_isoflop,
-    _source,
+    _published_table,
     _steplaw_dense,
     fetch_chinchilla_fig4,
 )
@@ -42,7 +42,7 @@ def as_table(files):
     return pd.read_csv(io.BytesIO(files["data/my table.csv"]))
 
 
-SOURCE = _source.Source(
+SOURCE = _published_table.Source(
     name="mine",
     repository="me/mine",
     commit="c0ffee",
@@ -57,7 +57,7 @@ def cache(tmp_path, monkeypatch):
     """Return the folder of an empty cache; SCALING_BAYES_DATA is unset."""
     monkeypatch.delenv("SCALING_BAYES_DATA", raising=False)
     folder = tmp_path / "cache" / "scaling_bayes"
-    monkeypatch.setattr(_source, "_cache", lambda: folder)
+    monkeypatch.setattr(_published_table, "_cache", lambda: folder)
     return folder
 
 
@@ -71,7 +71,7 @@ def served(monkeypatch):
         asked.append(url)
         return contents[url]
 
-    monkeypatch.setattr(_source, "_download", download)
+    monkeypatch.setattr(_published_table, "_download", download)
     return contents, asked
 
 
@@ -88,11 +88,11 @@ def no_network(monkeypatch):
 
 def test_a_table_is_downloaded_from_the_commit_converted_and_kept(cache, served):
     _, asked = served
-    path = _source.table_file(SOURCE)
+    path = _published_table.table_file(SOURCE)
     assert path == cache / "mine.csv"
     assert path.read_bytes() == TABLE
     assert asked == ["https://raw.githubusercontent.com/me/mine/c0ffee/data/my%20table.csv"]
-    assert _source.table_file(SOURCE) == path
+    assert _published_table.table_file(SOURCE) == path
     assert len(asked) == 1
     assert os.listdir(cache) == ["mine.csv"]
 
@@ -100,7 +100,7 @@ def test_a_table_is_downloaded_from_the_commit_converted_and_kept(cache, served)
 def test_a_damaged_table_in_the_cache_is_replaced(cache, served):
     cache.mkdir(parents=True)
     (cache / "mine.csv").write_bytes(TABLE[:-4])
-    assert _source.table_file(SOURCE).read_bytes() == TABLE
+    assert _published_table.table_file(SOURCE).read_bytes() == TABLE
     assert len(served[1]) == 1
 
 
@@ -110,7 +110,7 @@ def test_files_keep_their_paths_whatever_order_they_arrive_in(cache, served):
     served[0].update({source.url(path): path.encode() for path in paths})
     wanted = "".join(f"{path}\n" for path in ("a", *paths)).encode()
     source = replace(source, sha256=hashlib.sha256(wanted).hexdigest())
-    assert _source.table_file(source).read_bytes() == wanted
+    assert _published_table.table_file(source).read_bytes() == wanted
 
 
 def test_altered_upstream_data_are_refused_and_not_kept(cache, served):
@@ -118,7 +118,7 @@ def test_altered_upstream_data_are_refused_and_not_kept(cache, served):
     contents[SOURCE.url("data/my table.csv")] = UPSTREAM.replace(b"2", b"3")
     found = hashlib.sha256(TABLE.replace(b"2", b"3")).hexdigest()
     with pytest.raises(RunsError) as caught:
-        _source.table_file(SOURCE)
+        _published_table.table_file(SOURCE)
     for part in ("me/mine", "c0ffee", found, SOURCE.sha256, "SCALING_BAYES_DATA", "mine.csv"):
         assert part in str(caught.value)
     assert not cache.exists()
@@ -130,7 +130,7 @@ def test_an_upstream_file_of_another_kind_says_so(cache, served):
     with pytest.raises(
         RunsError, match="mine from me/mine at c0ffee cannot be converted"
     ) as caught:
-        _source.table_file(SOURCE)
+        _published_table.table_file(SOURCE)
     assert isinstance(caught.value.__cause__, pd.errors.EmptyDataError)
 
 
@@ -139,7 +139,7 @@ def test_without_a_network_the_error_names_the_url_and_both_remedies(cache, no_n
     damaged = cache / "mine.csv"
     damaged.write_bytes(b"old")
     with pytest.raises(RunsError) as caught:
-        _source.table_file(SOURCE)
+        _published_table.table_file(SOURCE)
     for part in (SOURCE.url("data/my table.csv"), "network", "SCALING_BAYES_DATA"):
         assert part in str(caught.value)
     assert damaged.read_bytes() == b"old"
@@ -169,25 +169,25 @@ def server(monkeypatch):
 
 
 def test_a_file_is_downloaded_as_it_is(server):
-    assert _source._download(f"{server}/table.csv") == UPSTREAM
+    assert _published_table._download(f"{server}/table.csv") == UPSTREAM
 
 
 def test_a_file_that_is_gone_is_named(server):
     with pytest.raises(RunsError, match=r"/other\.csv cannot be downloaded \(404 "):
-        _source._download(f"{server}/other.csv")
+        _published_table._download(f"{server}/other.csv")
 
 
 def test_no_network_is_needed_for_a_table_in_the_cache(cache, no_network):
     cache.mkdir(parents=True)
     (cache / "mine.csv").write_bytes(TABLE)
-    assert _source.table_file(SOURCE).read_bytes() == TABLE
+    assert _published_table.table_file(SOURCE).read_bytes() == TABLE
 
 
 def test_a_cache_that_cannot_be_written_says_what_helps(cache, served):
     cache.parent.mkdir()
     cache.write_text("a file where the folder should be")
     with pytest.raises(RunsError, match=r"mine\.csv cannot be written .*SCALING_BAYES_DATA"):
-        _source.table_file(SOURCE)
+        _published_table.table_file(SOURCE)
 
 
 def test_the_folder_of_the_variable_is_used_and_nothing_else(
@@ -197,11 +197,11 @@ def test_the_folder_of_the_variable_is_used_and_nothing_else(
     cache.mkdir(parents=True)
     (cache / "mine.csv").write_bytes(TABLE)
     with pytest.raises(RunsError) as caught:
-        _source.table_file(SOURCE)
+        _published_table.table_file(SOURCE)
     for part in (str(tmp_path / "mine.csv"), "No such file", SOURCE.sha256, "unset"):
         assert part in str(caught.value)
     (tmp_path / "mine.csv").write_bytes(TABLE)
-    assert _source.table_file(SOURCE) == tmp_path / "mine.csv"
+    assert _published_table.table_file(SOURCE) == tmp_path / "mine.csv"
 
 
 def test_an_altered_file_in_the_folder_is_refused_with_both_hashes(tmp_path, monkeypatch):
@@ -217,7 +217,7 @@ def test_an_altered_file_in_the_folder_is_refused_with_both_hashes(tmp_path, mon
 
 def test_an_empty_variable_counts_as_unset(cache, served, monkeypatch):
     monkeypatch.setenv("SCALING_BAYES_DATA", "")
-    assert _source.table_file(SOURCE) == cache / "mine.csv"
+    assert _published_table.table_file(SOURCE) == cache / "mine.csv"
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.SOURCE.name)

@@ -18,13 +18,13 @@ from scaling_bayes.datasets import (
     _datablations,
     _gadre_overtraining,
     _porian_isoflop,
-    _source,
+    _published_table,
     _steplaw_dense,
 )
 
 
 def lines_of(module, files):
-    return _source.csv_text(module.convert(files)).decode().splitlines()
+    return _published_table.csv_text(module.convert(files)).decode().splitlines()
 
 
 def test_chinchilla_leaves_out_the_fifth_largest_loss_and_those_that_equal_it():

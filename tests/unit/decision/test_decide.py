@@ -12,16 +12,19 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 import scaling_bayes as sb
-from scaling_bayes._decision import _losses
+from scaling_bayes._decision import loss_draws
 from scaling_bayes._decision.problem import Options
 from scaling_bayes.errors import InputError, NoOptimumError, UnitError
 from scaling_bayes.laws import REGISTRY
+from scaling_bayes.units import SIZES
 
 BUDGET = 5.88e23
 BESIROGLU = sb.laws.Chinchilla.published["besiroglu2024"]
 HOFFMANN = sb.laws.Chinchilla.published["hoffmann2022"]
 TRADES_N_FOR_D = [
-    name for name, make in REGISTRY.items() if {"n_params", "tokens"} <= set(make().covariates)
+    name
+    for name, make in REGISTRY.items()
+    if {"n_params", "tokens"} <= set(make().covariates) <= set(SIZES)
 ]
 
 
@@ -570,7 +573,7 @@ def test_repeated_data_are_worked_out_once(fit, monkeypatch):
     decision = sb.decide(fit, flops=1e24, limits=sb.Limits(unique_tokens="100B"))
     table = decision.alternatives()
     monkeypatch.setattr(sb.Repetition, "draws", None)
-    monkeypatch.setattr(_losses, "warranted_n_params", None)
+    monkeypatch.setattr(loss_draws, "warranted_n_params", None)
     pd.testing.assert_frame_equal(decision.alternatives(), table)
 
 

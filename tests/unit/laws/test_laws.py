@@ -31,7 +31,7 @@ from scaling_bayes.laws import (
 )
 from scaling_bayes.priors import Prior
 
-RANGES = {"n_params": (7, 12), "tokens": (9, 13), "flops": (17, 26)}
+RANGES = {"n_params": (7, 12), "tokens": (9, 13), "flops": (17, 26), "unique_tokens": (8, 13)}
 N_POINTS = 50
 
 
@@ -146,10 +146,14 @@ def test_loss_falls_as_any_size_grows(name, data):
     factor = data.draw(st.floats(1.01, 1e3))
     before = law.loss(p, SimpleNamespace(**sizes))
     after = law.loss(p, SimpleNamespace(**sizes | {larger: factor * sizes[larger]}))
-    assert 0 < after < before
+    assert 0 < after <= before
+    # What repeats is worth nothing in the end; a power goes on falling.
+    assert after < before or not isinstance(law, PowerSum)
 
 
 def test_loss_tends_to_the_irreducible_loss(law, p):
+    if not isinstance(law, PowerSum):
+        pytest.skip("infinity over infinity is no number of repetitions")
     infinite = SimpleNamespace(**dict.fromkeys(law.covariates, np.float64(np.inf)))
     np.testing.assert_array_equal(
         law.loss(p, infinite), getattr(p, "L_inf", 0.0) * np.ones(N_POINTS)
@@ -183,7 +187,7 @@ def test_coefficients_rewrite_the_terms(law, p, x):
 def test_allocation_exponents_are_the_slopes_of_the_optimum(law, p):
     derived = law.derived(p)
     if "a" not in derived:
-        assert not {"n_params", "tokens"} <= set(law.covariates)
+        assert not isinstance(law, PowerSum) or len(law.covariates) == 1
         return
     np.testing.assert_allclose(derived["a"] + derived["b"], 1.0, rtol=1e-14)
     low, high = (law.optimal_n_params(p, flops, 6.0) for flops in (1e20, 1e22))

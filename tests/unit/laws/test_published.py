@@ -7,7 +7,7 @@ import pytest
 
 import scaling_bayes as sb
 from scaling_bayes.laws import REGISTRY, Chinchilla, Kaplan, PublishedLaw, PurePowerLaw
-from scaling_bayes.units import PF_DAY
+from scaling_bayes.units import PF_DAY, SIZES
 
 PUBLISHED = {
     label: published
@@ -39,10 +39,11 @@ def test_it_can_be_used_as_a_fit_is(label):
     assert published.citation.arxiv
     assert published.noise is None
     assert dict(published.draws.sizes) == {"chain": 1, "draw": 1}
-    forecast = sb.forecast(published, n_params="1B", tokens="20B")
+    others = {name: 1e10 for name in published.law.covariates if name not in SIZES}
+    forecast = sb.forecast(published, n_params="1B", tokens="20B", at=others)
     expected = published.law.loss(
         SimpleNamespace(**published.values),
-        SimpleNamespace(n_params=1e9, tokens=2e10, flops=1.2e20),
+        SimpleNamespace(n_params=1e9, tokens=2e10, flops=1.2e20, **others),
     )
     assert forecast.mean_curve.item() == pytest.approx(expected, rel=1e-14)
 
