@@ -27,6 +27,9 @@ Kind = Literal["n_params", "tokens", "flops", "flop_rate", "gpu_hours", "duratio
 SIZES: Final[tuple[Kind, ...]] = ("n_params", "tokens", "flops")
 """The three sizes of a run, of which any two give the third."""
 
+DEFAULT_LOSS_UNIT: Final = "nats per token"
+"""What losses are counted in where nothing else is said."""
+
 FLOPS_PER_PARAM_TOKEN: Final = 6.0
 """The 6 of C = 6 N D: forward and backward pass (Kaplan et al. 2020, arXiv 2001.08361)."""
 

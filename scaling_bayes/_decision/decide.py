@@ -19,12 +19,13 @@ from scaling_bayes._decision.changes import changes
 from scaling_bayes._decision.decide_words import words_of
 from scaling_bayes._decision.doubtful_choice import warn_of_doubtful
 from scaling_bayes._decision.hardware import Hardware, budget_in_flops
-from scaling_bayes._decision.limits import Limits, within
+from scaling_bayes._decision.limits import Limits
 from scaling_bayes._decision.loss_draws import Repeated
 from scaling_bayes._decision.problem import Problem
 from scaling_bayes._decision.repetition import Repetition
 from scaling_bayes._decision.rules import Rule
 from scaling_bayes._decision.settled import Settled, settle
+from scaling_bayes._decision.source_within import source_within
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.forecast_answer import Of
 from scaling_bayes._prediction.law_draws import sizes
@@ -220,7 +221,7 @@ def decide(
     """
     bounds = limits or Limits()
     problem = Problem(
-        within(source, at, bounds),
+        source_within(source, at, bounds),
         limits=bounds,
         hardware=hardware,
         served_tokens=served(served_tokens),

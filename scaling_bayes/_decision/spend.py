@@ -10,10 +10,11 @@ import numpy as np
 from scaling_bayes._decision.decide import served
 from scaling_bayes._decision.doubtful_choice import warn_of_doubtful
 from scaling_bayes._decision.hardware import Hardware, budget_in_flops
-from scaling_bayes._decision.limits import Limits, within
+from scaling_bayes._decision.limits import Limits
 from scaling_bayes._decision.loss_draws import Repeated
 from scaling_bayes._decision.problem import Problem, scatter_of
 from scaling_bayes._decision.repetition import Repetition
+from scaling_bayes._decision.source_within import source_within
 from scaling_bayes._decision.spending import Spending, choices_for, losses_of
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.forecast_answer import Of
@@ -100,7 +101,7 @@ def spending(
         raise InputError(f"prob is {prob!r}; give a probability between 0 and 1.")
     bounds = limits or Limits()
     problem = Problem(
-        within(source, at, bounds),
+        source_within(source, at, bounds),
         limits=bounds,
         hardware=hardware,
         served_tokens=served(served_tokens),

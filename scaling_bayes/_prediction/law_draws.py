@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from scaling_bayes.errors import InputError
-from scaling_bayes.runs import DEFAULT_UNIT
-from scaling_bayes.units import SIZES, Kind, parse_quantity
+from scaling_bayes.units import DEFAULT_LOSS_UNIT, SIZES, Kind, parse_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,7 +64,7 @@ def loss_unit_of(source: object) -> str:
     members = source if isinstance(source, Mapping) else getattr(source, "members", None)
     each = list(members.values()) if isinstance(members, Mapping) else [source]
     runs = (getattr(one, "runs", None) for one in each)
-    return next((some.loss_unit for some in runs if some is not None), DEFAULT_UNIT)
+    return next((some.loss_unit for some in runs if some is not None), DEFAULT_LOSS_UNIT)
 
 
 def sizes(name: Kind, values: object) -> np.ndarray:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from scaling_bayes.runs._covariates import COVARIATES, Covariate, covariate, read_at
-from scaling_bayes.runs._loss_units import DEFAULT_UNIT, KEPT_UNITS
+from scaling_bayes.runs._loss_units import KEPT_UNITS
 from scaling_bayes.runs._read import read_runs
 from scaling_bayes.runs._runs import Runs
 
 __all__ = [
     "COVARIATES",
-    "DEFAULT_UNIT",
     "KEPT_UNITS",
     "Covariate",
     "Runs",

@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 
 from scaling_bayes.errors import InputError
-
-DEFAULT_UNIT: Final = "nats per token"
+from scaling_bayes.units import DEFAULT_LOSS_UNIT
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ def _log(loss: np.ndarray) -> np.ndarray:
 
 
 LOSS_UNITS: Final[dict[str, LossUnit]] = {
-    "nats_per_token": LossUnit(DEFAULT_UNIT, _same),
-    "bits_per_token": LossUnit(DEFAULT_UNIT, _in_nats, "bits per token times log 2"),
-    "perplexity": LossUnit(DEFAULT_UNIT, _log, "the natural log of perplexities"),
+    "nats_per_token": LossUnit(DEFAULT_LOSS_UNIT, _same),
+    "bits_per_token": LossUnit(DEFAULT_LOSS_UNIT, _in_nats, "bits per token times log 2"),
+    "perplexity": LossUnit(DEFAULT_LOSS_UNIT, _log, "the natural log of perplexities"),
     "nats_per_byte": LossUnit("nats per byte", _same),
     "bits_per_byte": LossUnit("bits per byte", _same),
 }

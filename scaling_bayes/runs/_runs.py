@@ -12,11 +12,17 @@ import pandas as pd
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.runs._covariates import COVARIATES, covariate
-from scaling_bayes.runs._loss_units import DEFAULT_UNIT
 from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
 from scaling_bayes.runs._select import last_rows, picked
 from scaling_bayes.runs._where import in_condition
-from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, SIZES, Kind, format_quantity, parse_quantity
+from scaling_bayes.units import (
+    DEFAULT_LOSS_UNIT,
+    FLOPS_PER_PARAM_TOKEN,
+    SIZES,
+    Kind,
+    format_quantity,
+    parse_quantity,
+)
 
 _SHOWN = 5
 """Cells that cannot be read that one error names."""
@@ -49,7 +55,7 @@ class Runs:
     frame: pd.DataFrame
     source: str = "DataFrame"
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN
-    loss_unit: str = DEFAULT_UNIT
+    loss_unit: str = DEFAULT_LOSS_UNIT
 
     def __post_init__(self) -> None:
         frame = self.frame.reset_index(drop=True)

@@ -12,7 +12,8 @@ import pandas as pd
 from scaling_bayes.errors import FileFormatError
 from scaling_bayes.parameters import Declared
 from scaling_bayes.priors import Prior
-from scaling_bayes.runs import DEFAULT_UNIT, KEPT_UNITS, Runs
+from scaling_bayes.runs import KEPT_UNITS, Runs
+from scaling_bayes.units import DEFAULT_LOSS_UNIT
 
 
 def declared[Model: Declared](
@@ -115,7 +116,7 @@ def runs_from_dict(stored: Mapping[str, Any]) -> Runs:
         pd.DataFrame(columns),
         source=str(stored["source"]),
         flops_per_param_token=_positive(stored["flops_per_param_token"]),
-        loss_unit=_unit(stored.get("loss_unit", DEFAULT_UNIT)),
+        loss_unit=_unit(stored.get("loss_unit", DEFAULT_LOSS_UNIT)),
     )
 
 
