@@ -11,7 +11,7 @@ from scaling_bayes.laws._common_parameters import exponent, irreducible_loss, sc
 from scaling_bayes.laws._coupled import Coupled
 from scaling_bayes.laws._data_constrained import DataConstrained
 from scaling_bayes.laws._functions import maximum, minimum
-from scaling_bayes.laws._held import HeldLaw
+from scaling_bayes.laws._held_law import HeldLaw
 from scaling_bayes.laws._kaplan import Kaplan
 from scaling_bayes.laws._law import Citation, Law, PublishedLaw
 from scaling_bayes.laws._power_law import PowerLaw, PurePowerLaw

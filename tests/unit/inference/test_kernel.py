@@ -71,7 +71,8 @@ def evaluate(density: PowerSumDensity, point: np.ndarray, table: np.ndarray):
 def assert_alike(runs: sb.Runs, law, noise, discrepancy) -> None:
     density = power_sum_density(law, noise, discrepancy)
     assert density is not None
-    reference = Reference(sb.build_model(runs, law, noise=noise, discrepancy=discrepancy))
+    model = sb.build_model(runs, law, noise=noise, discrepancy=discrepancy, coordinates="centred")
+    reference = Reference(model)
     data = model_data(runs, law, discrepancy)
     table = density.table(data)
     rng = np.random.default_rng(1)
