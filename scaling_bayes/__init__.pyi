@@ -54,6 +54,7 @@ from ._prediction.forecast import forecast as forecast
 from ._prediction.forecast_answer import Forecast as Forecast
 from ._prediction.forecaster import Forecaster as Forecaster
 from ._prediction.forecaster import Forecasting as Forecasting
+from ._prediction.held import held as held
 from ._recipes import Crossing as Crossing
 from ._recipes import Likeness as Likeness
 from ._recipes import PairCheck as PairCheck
@@ -64,6 +65,8 @@ from ._recipes import SameWinner as SameWinner
 from ._recipes import compare_recipes as compare_recipes
 from .laws import Law as Law
 from .priors import Prior as Prior
+from .runs import COVARIATES as COVARIATES
+from .runs import Covariate as Covariate
 from .runs import Runs as Runs
 from .runs import read_runs as read_runs
 

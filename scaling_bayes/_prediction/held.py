@@ -87,6 +87,13 @@ def held(source: Source, at: Mapping[str, Any] | None) -> Source:
     InputError
         If a covariate that a law reads is not given, none of the laws reads one that is, or a
         value cannot be read.
+
+    Examples
+    --------
+    >>> import scaling_bayes as sb
+    >>> law = sb.laws.DataConstrained.published["muennighoff2023"]
+    >>> sb.held(law, {"unique_tokens": "10B"}).label
+    'muennighoff2023 at unique_tokens 1e+10'
     """
     check_source(source)
     values = read_at(at or {})

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def naming_groups(error: RunsError, path: str, names: Mapping[str, str]) -> InputError:
+def naming_groups(error: RunsError, path: str | list[str], names: Mapping[str, str]) -> InputError:
     """Return an error that says which groups there are, if a query has kept no row of a table."""
     from scaling_bayes._inference.doubtful_runs import counted
     from scaling_bayes.runs._sources import table_of

@@ -20,6 +20,7 @@ from scaling_bayes.cli import (
     _diagnose,
     _fit,
     _forecast,
+    _import,
     _next_run,
     _plot,
     _summary,
@@ -62,6 +63,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(_demo.demo, help_epilogue=_demo.EXAMPLES)
+app.command(_import.import_runs, name="import", help_epilogue=_import.EXAMPLES)
 app.command(_fit.fit, help_epilogue=_fit.EXAMPLES)
 app.command(_forecast.forecast, help_epilogue=_forecast.EXAMPLES)
 app.command(_allocate.allocate, help_epilogue=_allocate.EXAMPLES)

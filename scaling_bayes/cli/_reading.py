@@ -40,7 +40,7 @@ def names_of(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def read_table(
-    path: str,
+    path: str | list[str],
     *,
     names: dict[str, str],
     where: str | None,

@@ -18,7 +18,17 @@ Unfinished = Literal["drop", "keep"]
 
 _DONE: Final = frozenset({"finished", "completed", "complete", "succeeded", "success", "done"})
 _NOT_DONE: Final = frozenset(
-    {"crashed", "failed", "killed", "running", "pending", "preempted", "aborted", "diverged"}
+    {
+        "crashed",
+        "failed",
+        "killed",
+        "running",
+        "pending",
+        "preempted",
+        "aborted",
+        "diverged",
+        "unfinished",
+    }
 )
 _STATE: Final = ("state", "status")
 _NAME: Final = ("name", "run", "run_id", "id")

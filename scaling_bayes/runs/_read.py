@@ -23,7 +23,7 @@ from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN, FLOPS_TOLERANCE
 
 
 def read_runs(
-    source: str | Path | object,
+    source: str | Path | list[str | Path] | object,
     *,
     columns: Mapping[str, str] | None = None,
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
@@ -37,12 +37,14 @@ def read_runs(
 
     Parameters
     ----------
-    source : str, Path or data frame
+    source : str, Path, list of these, or data frame
         A file: CSV (UTF-8; delimited by commas, semicolons or tabs; decimal commas where commas do
         not delimit), JSON records (a list, or one a line; records in records become columns such
         as ``config/n_params``), Parquet, or Excel where openpyxl is installed; each also packed
-        by gzip. Or a pandas DataFrame, or any other data frame that turns into one (polars,
-        pyarrow).
+        by gzip. Or a folder, several paths or a pattern of runs as trackers leave them:
+        ``tracker_metrics.jsonl`` (levanter), ``wandb-summary.json`` with ``config.yaml`` (W&B),
+        ``trainer_state.json`` (Hugging Face). Or a pandas DataFrame, or any other data frame that
+        turns into one (polars, pyarrow).
 
         The table has ``loss`` (nats per token) and at least two of ``n_params``, ``tokens`` and
         ``flops``; the third is C = k N D, also in single rows that leave one of three blank. One

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ import pandas as pd
 from scaling_bayes._files.user_path import path_of
 from scaling_bayes.errors import InputError, Problem, RunsError
 from scaling_bayes.runs._csv import csv_cells
+from scaling_bayes.runs._folders import is_run, table_of_runs
 from scaling_bayes.runs._json import json_cells, looks_like_json
 from scaling_bayes.runs._names import did_you_mean
 from scaling_bayes.runs._problems import error_of, whole_table
@@ -35,7 +37,7 @@ class Table:
 
 
 def table_of(source: object) -> Table:
-    """Return the table of a CSV or Parquet file or of a data frame, with text column names.
+    """Return the table of files or of a data frame, with text column names.
 
     Raises
     ------
@@ -43,7 +45,9 @@ def table_of(source: object) -> Table:
         If it cannot be read, is no table or has a column twice.
     """
     if isinstance(source, str | Path):
-        table = _file(_path(source))
+        table = _at(_path(source))
+    elif isinstance(source, list | tuple) and all(isinstance(one, str | Path) for one in source):
+        table = _several([_path(one) for one in source])
     elif isinstance(source, pd.DataFrame):
         table = Table(source, "DataFrame")
     else:
@@ -99,15 +103,38 @@ def _path(source: str | Path) -> Path:
         raise RunsError(str(error)) from None
 
 
+def _at(path: Path) -> Table:
+    """Return the runs at a path: a table, a folder of runs, the file of one, or a pattern."""
+    if path.is_dir() or is_run(path):
+        return Table(table_of_runs([path], path.name or str(path)), path.name or str(path))
+    if set("*?[") & set(path.name) and not path.exists():
+        return _several(sorted(path.parent.glob(path.name)))
+    return _file(path)
+
+
+def _several(paths: Sequence[Path]) -> Table:
+    """Return the runs of several folders, or files of one run each."""
+    source = f"{len(paths)} paths"
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise whole_table(str(missing), "does not exist", _where_to_look(missing))
+    tables = [path for path in paths if path.is_file() and not is_run(path)]
+    if len(paths) == 1:
+        return _at(paths[0])
+    if tables:
+        raise whole_table(
+            str(tables[0]),
+            "is a table among several paths",
+            "Read one table, or folders and files of runs",
+        )
+    return Table(table_of_runs(paths, source), source)
+
+
 def _file(path: Path) -> Table:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise whole_table(str(path), "does not exist", _where_to_look(path)) from None
-    except IsADirectoryError:
-        raise whole_table(
-            str(path), "is a folder", "Give the path of one CSV or Parquet file"
-        ) from None
     except (OSError, ValueError) as error:
         raise whole_table(
             str(path), f"cannot be opened ({_first_line(error)})", "Check the path and its rights"

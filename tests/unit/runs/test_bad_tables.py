@@ -298,7 +298,7 @@ def test_a_file_that_is_not_there_is_named_with_one_that_is(tmp_path):
         read_runs(tmp_path / "run.csv")
     with pytest.raises(RunsError, match="does not exist"):
         read_runs(tmp_path / "nowhere" / "run.csv")
-    with pytest.raises(RunsError, match="is a folder"):
+    with pytest.raises(RunsError, match="holds no run of a kind that is read"):
         read_runs(tmp_path)
     with pytest.raises(RunsError, match="cannot be opened"):
         read_runs("runs\0.csv")

@@ -1,0 +1,113 @@
+"""Folders of runs to a table."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from scaling_bayes.errors import RunsWarning
+from scaling_bayes.runs._problems import whole_table
+from scaling_bayes.runs._trackers import KINDS, RunRecord
+from scaling_bayes.runs._trackers.run_record import Kind, RecordError
+
+_MOST_FILES: Final = 200_000
+_SHOWN: Final = 5
+_BY_NAME: Final = {kind.file_name: kind for kind in KINDS}
+
+
+def is_run(path: Path) -> bool:
+    """Return whether a file is that of one run, by its name."""
+    return path.name in _BY_NAME
+
+
+def table_of_runs(paths: Sequence[Path], source: str) -> pd.DataFrame:
+    """Return the runs in folders and files, one a row.
+
+    Columns are ``run`` and ``state``, those of ``n_params``, ``tokens``, ``flops`` and ``loss``
+    that are known, and everything that was recorded, by path.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Folders, which are searched with all folders in them, and files of runs.
+    source : str
+        What they are called in messages.
+
+    Raises
+    ------
+    RunsError
+        If no run is found.
+
+    Warns
+    -----
+    RunsWarning
+        Of what was guessed, and of files that cannot be read.
+    """
+    found: dict[tuple[str, str, str], RunRecord] = {}
+    unreadable: list[str] = []
+    for kind, path in _files(paths):
+        try:
+            record = kind.read(path)
+        except RecordError as error:
+            unreadable.append(f"{path} {error}")
+            continue
+        # Checkpoints of one run lie beside each other: the farthest counts.
+        folder = str(path.parent.parent)
+        key = kind.name, record.name, folder if record.step else str(path)
+        if key not in found or found[key].step < record.step:
+            found[key] = record
+    if not found:
+        known = ", ".join(f"{kind.file_name} ({kind.name})" for kind in KINDS)
+        why = f" ({unreadable[0]})" if unreadable else ""
+        raise whole_table(
+            source,
+            f"holds no run of a kind that is read{why}",
+            f"Give a table, or a folder with {known}",
+        )
+    _warn(list(found.values()), unreadable, source)
+    rows = [
+        {"run": record.name, "state": record.state, **record.known, **record.cells}
+        for record in found.values()
+    ]
+    table = pd.DataFrame(rows)
+    return table.drop(columns="state") if table["state"].isna().any() else table
+
+
+def _files(paths: Sequence[Path]) -> Iterator[tuple[Kind, Path]]:
+    """Yield the files of runs, in the order of their paths; links are not followed."""
+    n_seen = 0
+    for path in paths:
+        if not path.is_dir():
+            if is_run(path):
+                yield _BY_NAME[path.name], path
+            continue
+        for folder, folders, names in os.walk(path, followlinks=False):
+            folders.sort()
+            n_seen += len(names)
+            if n_seen > _MOST_FILES:
+                raise whole_table(
+                    str(path), f"holds more than {_MOST_FILES:,} files", "Name a folder in it"
+                )
+            for name in sorted(set(names) & set(_BY_NAME)):
+                yield _BY_NAME[name], Path(folder, name)
+
+
+def _warn(records: Sequence[RunRecord], unreadable: Sequence[str], source: str) -> None:
+    guesses = Counter(guess for record in records for guess in record.guessed)
+    sentences = [f"of {n} runs {guess}" for guess, n in guesses.items()]
+    if unreadable:
+        more = f" and {len(unreadable) - _SHOWN} more" if len(unreadable) > _SHOWN else ""
+        sentences.append(f"left out: {'; '.join(unreadable[:_SHOWN])}{more}")
+    if sentences:
+        warnings.warn(
+            f"{source}, {len(records)} runs: {'; '.join(sentences)}. Pass columns= where another "
+            "column is meant.",
+            RunsWarning,
+            stacklevel=5,
+        )

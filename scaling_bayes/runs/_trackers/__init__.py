@@ -1,0 +1,11 @@
+"""Runs as trackers and trainers leave them on disk: one file a kind, one line each here."""
+
+from __future__ import annotations
+
+from scaling_bayes.runs._trackers import levanter, trainer_state, wandb_summary
+from scaling_bayes.runs._trackers.run_record import Kind, RunRecord
+
+KINDS: tuple[Kind, ...] = (levanter.KIND, wandb_summary.KIND, trainer_state.KIND)
+"""The kinds that are known. A kind is a file with `Kind` in it, and a line here."""
+
+__all__ = ["KINDS", "Kind", "RunRecord"]

@@ -1,0 +1,136 @@
+"""One run as a tracker left it, and what a reader of a kind of file gives."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+MOST_BYTES: Final = 2**28
+"""Most bytes of one file that is read."""
+_DEEPEST: Final = 20
+
+
+class RecordError(ValueError):
+    """A file that looks like a run cannot be read as one."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run.
+
+    Attributes
+    ----------
+    name : str
+        What the tracker calls it.
+    cells : Mapping of str to float, int, str, bool or None
+        What was recorded of it, by path: ``config/n_layers``, ``summary/eval/loss``.
+    known : Mapping of str to float
+        Those of ``n_params``, ``tokens``, ``flops`` and ``loss`` that are known.
+    state : str or None
+        Whether it finished, in a tracker's word.
+    guessed : tuple of str
+        What was taken for what, where the file does not say so, in sentences.
+    step : float
+        How far it came; of several files of one run the farthest counts.
+    """
+
+    name: str
+    cells: Mapping[str, Any]
+    known: Mapping[str, float]
+    state: str | None = None
+    guessed: tuple[str, ...] = ()
+    step: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in messages.
+    file_name : str
+        The name of the file of one run.
+    read : callable
+        From the path of such a file to the run. It raises `RecordError` with the reason where the
+        file is not what its name says.
+    """
+
+    name: str
+    file_name: str
+    read: Callable[[Path], RunRecord]
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be read, is too large, or is no UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise RecordError(f"has more than {MOST_BYTES:.0e} bytes")
+        return data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"cannot be read ({str(error).splitlines()[0]})") from None
+
+
+def record_of(text: str) -> dict[str, Any]:
+    """Return a JSON record.
+
+    Raises
+    ------
+    RecordError
+        If the text is none.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise RecordError("is nested too deeply") from None
+    except ValueError as error:
+        raise RecordError(f"is not JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise RecordError("is not a JSON record")
+    return found
+
+
+def flat(record: Mapping[str, Any], path: str, depth: int = 0) -> dict[str, Any]:
+    """Return the plain values of a record, by path; lists are left out."""
+    cells: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping) and depth < _DEEPEST:
+            cells |= flat(value, f"{path}/{name}", depth + 1)
+        elif isinstance(value, float | int | str | bool | None):
+            cells[f"{path}/{name}"] = value
+    return cells
+
+
+def number(value: object) -> float | None:
+    """Return a value as a finite number; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, float | int):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def evaluation_loss(keys: Iterable[str]) -> str | None:
+    """Return the key of the evaluation loss that is most general; None if there is none."""
+    found = [
+        key
+        for key in keys
+        if key.split("/")[-1].lower() in ("loss", "eval_loss", "val_loss", "validation_loss")
+        and ("eval" in key.lower() or "val" in key.lower())
+    ]
+    return min(found, key=lambda key: (key.count("/"), key), default=None)
