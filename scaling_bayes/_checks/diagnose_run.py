@@ -93,7 +93,7 @@ class RunDiagnosis:
     curve: str
 
     def interval(
-        self, of: str, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
+        self, of: str, prob: float = DEFAULT_PROB, *, kind: IntervalKind = "equal-tailed"
     ) -> xr.DataArray:
         """Return the credible interval of a quantity of ``draws`` for each run.
 

@@ -86,8 +86,8 @@ class Allocation:
     def interval(
         self,
         of: Quantity,
-        *,
         prob: float = DEFAULT_PROB,
+        *,
         kind: IntervalKind = "equal-tailed",
     ) -> xr.DataArray:
         """Return the credible interval of one quantity at the optimum, for each budget.

@@ -95,8 +95,8 @@ class AllocationInParts(Allocation):
     def interval(
         self,
         of: Quantity,
-        *,
         prob: float = DEFAULT_PROB,
+        *,
         kind: IntervalKind = "equal-tailed",
     ) -> xr.DataArray:
         """Return the credible interval of one quantity; see `Allocation.interval`."""

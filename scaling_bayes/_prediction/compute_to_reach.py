@@ -74,7 +74,7 @@ class ComputeToReach:
         return self.flops.isin([np.inf]).mean(SAMPLE_DIMS)
 
     def interval(
-        self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
+        self, prob: float = DEFAULT_PROB, *, kind: IntervalKind = "equal-tailed"
     ) -> xr.DataArray:
         """Return the credible interval of the compute; its upper bound may be infinite."""
         return interval(self.flops, prob=prob, kind=kind)

@@ -122,8 +122,8 @@ class Forecast:
 
     def interval(
         self,
-        *,
         prob: float = DEFAULT_PROB,
+        *,
         of: Of = "new_run",
         kind: IntervalKind = "equal-tailed",
     ) -> xr.DataArray:

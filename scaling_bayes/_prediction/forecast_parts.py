@@ -101,8 +101,8 @@ class ForecastInParts(Forecast):
 
     def interval(
         self,
-        *,
         prob: float = DEFAULT_PROB,
+        *,
         of: Of = "new_run",
         kind: IntervalKind = "equal-tailed",
     ) -> xr.DataArray:

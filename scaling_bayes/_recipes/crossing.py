@@ -68,7 +68,7 @@ class Crossing:
         return float(((self.count > 0) & self.second_better_above).mean())
 
     def interval(
-        self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
+        self, prob: float = DEFAULT_PROB, *, kind: IntervalKind = "equal-tailed"
     ) -> xr.DataArray:
         """Return the credible interval of the lowest crossing; infinite means none in the range."""
         return interval(self.flops, prob=prob, kind=kind)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scaling_bayes.priors import Prior
 
 _PREFIX = "published:"
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 
 
 def published_laws() -> dict[str, laws.PublishedLaw]:
@@ -106,6 +107,11 @@ def source_named(text: str, law: str | None) -> LawDraws:
         raise InputError(
             f"{text} is neither a file nor a published law. The published ones are "
             f"{', '.join(_PREFIX + known for known in published)}."
+        )
+    if text.lower().removesuffix(".gz").endswith(_TABLES):
+        raise InputError(
+            f"{text} is a table of runs: fit it first, with scaling-bayes fit {text} "
+            "--output fit.nc."
         )
     return fit_at(text, law)
 

@@ -30,7 +30,7 @@ from scaling_bayes._inference.doubtful_runs import doubts_about
 from scaling_bayes._inference.sampling import SAMPLERS
 from scaling_bayes._prediction.allocation import DEFAULT_TOLERANCE
 from scaling_bayes._work.progress import Lines
-from scaling_bayes.cli import _allocate, _answer, _fit, _numbers
+from scaling_bayes.cli import _allocate, _answer, _fit, _main, _numbers
 from scaling_bayes.cli._answer import table_of
 from scaling_bayes.cli._main import app
 from scaling_bayes.cli._options import SamplerChoice
@@ -675,3 +675,17 @@ def test_file_is_replaced_only_when_it_is_whole(
     write_whole(path, b"new")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_table_in_the_place_of_a_fit_is_to_be_fitted_first(tmp_path, capsys):
+    table = tmp_path / "runs.csv"
+    table.write_text("n_params,tokens,loss\n")
+    for command in (["forecast", "--n-params", "1B"], ["allocate", "--flops", "1e20"]):
+        assert _main.main([command[0], str(table), *command[1:]]) == 2
+        assert "is a table of runs: fit it first" in capsys.readouterr().err
+
+
+def test_python_runs_the_package():
+    command = [sys.executable, "-m", "scaling_bayes", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == sb.__version__

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -182,3 +183,15 @@ def test_rows_that_are_means_of_runs_are_forecast_as_such(fit, simulate):
     single = fit.forecast(sb.read_runs(frame), seed=1).interval()
     mean = fit.forecast(sb.read_runs(frame.assign(weight=400.0)), seed=1).interval()
     assert (mean.diff("bound") < single.diff("bound")).all()
+
+
+def test_the_probability_of_an_interval_goes_by_its_place_everywhere(fit):
+    asked = [
+        fit.forecast(n_params="1B", tokens="20B", seed=1).interval,
+        fit.compute_to_reach(2.5).interval,
+        partial(fit.allocate(flops="1e21").interval, "n_params"),
+        partial(sb.diagnose_run(fit, fit.runs).interval, "excess"),
+    ]
+    for interval in asked:
+        np.testing.assert_array_equal(interval(0.5), interval(prob=0.5))
+        assert not np.array_equal(interval(0.5), interval(0.8))
