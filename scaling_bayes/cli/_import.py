@@ -19,8 +19,9 @@ Examples
   scaling-bayes import sweep/ --column loss=summary/eval/c4/loss --output runs.csv
   scaling-bayes import 'sweep/*/trainer_state.json' --output runs.csv
 
-Read are tracker_metrics.jsonl (levanter), wandb-summary.json with config.yaml (W&B) and
-trainer_state.json (Hugging Face), in folders and all folders in them, and tables."""
+Read are tracker_metrics.jsonl (levanter), run-*.wandb or wandb-summary.json with config.yaml (W&B),
+trainer_state.json (Hugging Face) and event files (TensorBoard), in folders and all folders in them,
+and tables."""
 
 
 def import_runs(

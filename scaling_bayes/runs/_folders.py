@@ -6,6 +6,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +19,15 @@ from scaling_bayes.runs._trackers.run_record import Kind, RecordError
 
 _MOST_FILES: Final = 200_000
 _SHOWN: Final = 5
-_BY_NAME: Final = {kind.file_name: kind for kind in KINDS}
 
 
 def is_run(path: Path) -> bool:
     """Return whether a file is that of one run, by its name."""
-    return path.name in _BY_NAME
+    return _kind_of(path.name) is not None
+
+
+def _kind_of(name: str) -> Kind | None:
+    return next((kind for kind in KINDS if fnmatchcase(name, kind.file_name)), None)
 
 
 def table_of_runs(paths: Sequence[Path], source: str) -> pd.DataFrame:
@@ -84,8 +88,9 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Kind, Path]]:
     n_seen = 0
     for path in paths:
         if not path.is_dir():
-            if is_run(path):
-                yield _BY_NAME[path.name], path
+            kind = _kind_of(path.name)
+            if kind is not None:
+                yield kind, path
             continue
         for folder, folders, names in os.walk(path, followlinks=False):
             folders.sort()
@@ -94,8 +99,10 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Kind, Path]]:
                 raise whole_table(
                     str(path), f"holds more than {_MOST_FILES:,} files", "Name a folder in it"
                 )
-            for name in sorted(set(names) & set(_BY_NAME)):
-                yield _BY_NAME[name], Path(folder, name)
+            for name in sorted(names):
+                kind = _kind_of(name)
+                if kind is not None and not kind.superseded(Path(folder, name)):
+                    yield kind, Path(folder, name)
 
 
 def _warn(records: Sequence[RunRecord], unreadable: Sequence[str], source: str) -> None:

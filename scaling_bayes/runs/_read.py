@@ -42,8 +42,8 @@ def read_runs(
         not delimit), JSON records (a list, or one a line; records in records become columns such
         as ``config/n_params``), Parquet, or Excel where openpyxl is installed; each also packed
         by gzip. Or a folder, several paths or a pattern of runs as trackers leave them:
-        ``tracker_metrics.jsonl`` (levanter), ``wandb-summary.json`` with ``config.yaml`` (W&B),
-        ``trainer_state.json`` (Hugging Face). Or a pandas DataFrame, or any other data frame that
+        ``tracker_metrics.jsonl`` (levanter), ``run-*.wandb`` or ``wandb-summary.json`` with
+        ``config.yaml`` (W&B), ``trainer_state.json`` (Hugging Face), event files (TensorBoard). Or a pandas DataFrame, or any other data frame that
         turns into one (polars, pyarrow).
 
         The table has ``loss`` (nats per token) and at least two of ``n_params``, ``tokens`` and

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from scaling_bayes.runs._trackers import levanter, trainer_state, wandb_summary
+from scaling_bayes.runs._trackers import (
+    event_file,
+    levanter,
+    trainer_state,
+    wandb_log,
+    wandb_summary,
+)
 from scaling_bayes.runs._trackers.run_record import Kind, RunRecord
 
-KINDS: tuple[Kind, ...] = (levanter.KIND, wandb_summary.KIND, trainer_state.KIND)
+KINDS: tuple[Kind, ...] = (
+    levanter.KIND,
+    wandb_log.KIND,
+    wandb_summary.KIND,
+    trainer_state.KIND,
+    event_file.KIND,
+)
 """The kinds that are known. A kind is a file with `Kind` in it, and a line here."""
 
 __all__ = ["KINDS", "Kind", "RunRecord"]

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from scaling_bayes.runs._names import stand_in
+from scaling_bayes.units import SIZES
+
 MOST_BYTES: Final = 2**28
 """Most bytes of one file that is read."""
 _DEEPEST: Final = 20
@@ -55,15 +58,18 @@ class Kind:
     name : str
         What it is called in messages.
     file_name : str
-        The name of the file of one run.
+        The name of the file of one run, or a pattern of names such as ``run-*.wandb``.
     read : callable
         From the path of such a file to the run. It raises `RecordError` with the reason where the
         file is not what its name says.
+    superseded : callable
+        Whether another file, beside the one at a path, tells more of the same run.
     """
 
     name: str
     file_name: str
     read: Callable[[Path], RunRecord]
+    superseded: Callable[[Path], bool] = lambda path: False
 
 
 def text_of(path: Path) -> str:
@@ -123,6 +129,14 @@ def number(value: object) -> float | None:
     except OverflowError:
         return None
     return found if math.isfinite(found) else None
+
+
+def looked_for(numbers: Mapping[str, float]) -> dict[str, str]:
+    """Return the keys that probably hold N, D, C and the loss, by the names of this package."""
+    keys = list(numbers)
+    likely: dict[str, str | None] = {name: stand_in(name, keys) for name in SIZES}
+    likely["loss"] = evaluation_loss(keys) or stand_in("loss", keys)
+    return {name: key for name, key in likely.items() if key is not None}
 
 
 def evaluation_loss(keys: Iterable[str]) -> str | None:

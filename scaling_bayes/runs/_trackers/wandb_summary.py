@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scaling_bayes.runs._names import stand_in
 from scaling_bayes.runs._trackers.run_record import (
     Kind,
     RunRecord,
-    evaluation_loss,
     flat,
+    looked_for,
     number,
     record_of,
     text_of,
@@ -31,9 +30,7 @@ def read(path: Path) -> RunRecord:
     if config.is_file():
         cells |= {f"config/{name}": value for name, value in values_of(text_of(config)).items()}
     numbers = {key: value for key in cells if (value := number(cells[key])) is not None}
-    keys = {name: stand_in(name, list(numbers)) for name in ("n_params", "tokens", "flops")}
-    keys["loss"] = evaluation_loss(numbers) or stand_in("loss", list(numbers))
-    found = {name: key for name, key in keys.items() if key is not None}
+    found = looked_for(numbers)
     folder = path.parent.parent if path.parent.name == "files" else path.parent
     return RunRecord(
         folder.name,
@@ -87,4 +84,8 @@ def _number(text: str) -> float | str:
         return text.strip("'\"")
 
 
-KIND = Kind("W&B", "wandb-summary.json", read)
+def _has_log(path: Path) -> bool:
+    return any(path.parent.parent.glob("run-*.wandb"))
+
+
+KIND = Kind("W&B summary", "wandb-summary.json", read, _has_log)

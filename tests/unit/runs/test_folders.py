@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import warnings
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +75,86 @@ def trainer(folder: Path, n_params: float, tokens: float, *, step: int = 1000, *
     return folder
 
 
+def varint(value: int) -> bytes:
+    out = b""
+    while value >= 0x80:
+        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+    return out + bytes([value])
+
+
+def field(number: int, value: bytes | str | int) -> bytes:
+    """Return a field of a protocol buffer: bytes, text or a whole number."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def wandb_record(kind: int, items: dict[str, object], part: int = 1) -> bytes:
+    """Return a record of history (2), summary (3) or configuration (5)."""
+    return field(
+        kind,
+        b"".join(
+            field(part, field(1, key) + field(16, json.dumps(value)))
+            for key, value in items.items()
+        ),
+    )
+
+
+def wandb_log(folder: Path, n_params: float, tokens: float, *, end: bytes = field(18, b"")) -> Path:
+    """Write a log of W&B: a head, and records with lengths and checks in blocks of 32768."""
+    history = {"_step": 1000, "tokens_seen": tokens, "eval/loss": loss_of(n_params, tokens)}
+    records = [
+        field(17, field(1, "abc123") + field(8, folder.name)),
+        wandb_record(5, {"n_params": n_params, "note": "x" * 40_000}),
+        wandb_record(2, history | {"eval/loss": 9.0, "_step": 500}),
+        wandb_record(2, history),
+    ]
+    data = b":W&B" + (0xBEE1).to_bytes(2, "little") + b"\0"
+    for record in [*records, end]:
+        rest, begin = record, True
+        while begin or rest:
+            left = 32768 - len(data) % 32768
+            if left < 7:
+                data += bytes(left)
+                continue
+            some, rest = rest[: left - 7], rest[left - 7 :]
+            kind = (1 if not rest else 2) if begin else (4 if not rest else 3)
+            check = zlib.crc32(bytes([kind]) + some)
+            data += check.to_bytes(4, "little") + len(some).to_bytes(2, "little")
+            data, begin = data + bytes([kind]) + some, False
+    folder.mkdir(parents=True)
+    (folder / "run-abc123.wandb").write_bytes(data)
+    return folder
+
+
+def event_file(folder: Path, scalars: dict[str, float], *, tensors: bool = False) -> Path:
+    """Write an event file: a length with its check, and an event of each scalar and step."""
+
+    def crc(data: bytes) -> bytes:
+        value = 0xFFFFFFFF
+        for byte in data:
+            value ^= byte
+            for _ in range(8):
+                value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        value ^= 0xFFFFFFFF
+        return struct.pack("<I", ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+    out = b""
+    for step in (500, 1000):
+        for tag, value in scalars.items():
+            number = struct.pack("<f", value if step == 1000 else 9.0)
+            scalar = (
+                field(8, field(1, 1) + field(5, number)) if tensors else varint(2 << 3 | 5) + number
+            )
+            event = field(2, step) + field(5, field(1, field(1, tag) + scalar))
+            head = struct.pack("<Q", len(event))
+            out += head + crc(head) + event + crc(event)
+    folder.mkdir(parents=True)
+    (folder / "events.out.tfevents.1700000000.host").write_bytes(out)
+    return folder
+
+
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
     """Return a folder with runs of every kind."""
@@ -95,6 +179,69 @@ def test_a_folder_of_every_kind_is_one_table(sweep):
         assert row["loss"] == pytest.approx(loss_of(n_params, 20 * n_params))
     assert table.loc["lev-a", "config/model/hidden"] == 512
     assert table.loc["lev-a", "loss_is"] == "summary/eval/loss"
+
+
+@pytest.mark.filterwarnings("ignore:.*its n_params is:scaling_bayes.errors.RunsWarning")
+def test_a_log_of_wandb_is_read_and_stands_for_the_summary_beside_it(tmp_path):
+    folder = wandb_log(tmp_path / "sweep" / "one", 1e8, 2e9)
+    (folder / "files").mkdir()
+    (folder / "files" / "wandb-summary.json").write_text('{"tokens": 1e9, "loss": 1.0}')
+    run = sb.read_runs(tmp_path / "sweep").frame.iloc[0]
+    assert (run["run"], run["state"]) == ("one", "finished")
+    assert (run["n_params"], run["tokens"]) == (1e8, 2e9)
+    assert run["loss"] == pytest.approx(loss_of(1e8, 2e9))
+
+
+@pytest.mark.filterwarnings("ignore:.*its n_params is:scaling_bayes.errors.RunsWarning")
+def test_a_log_that_has_no_end_yet_is_of_a_run_that_goes_on(tmp_path):
+    wandb_log(tmp_path / "done", 1e8, 2e9)
+    wandb_log(tmp_path / "crashed", 1e8, 3e9, end=field(18, field(1, 1)))
+    cut = wandb_log(tmp_path / "cut", 1e8, 4e9, end=b"") / "run-abc123.wandb"
+    cut.write_bytes(cut.read_bytes()[:-3])
+    with pytest.warns(RunsWarning, match="2 of 3 rows .* did not finish"):
+        assert list(sb.read_runs(tmp_path).frame["run"]) == ["done"]
+    states = sb.read_runs(tmp_path, unfinished="keep").frame.set_index("run")["state"]
+    assert dict(states) == {"done": "finished", "crashed": "crashed", "cut": "running"}
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+def test_event_files_give_the_last_value_of_each_scalar(tmp_path, tensors):
+    scalars = {"n_params": 1e8, "loss_metrics/loss": 3.5, "tokens": 2e9, "eval/loss": 3.25}
+    event_file(tmp_path / "run", scalars, tensors=tensors)
+    with pytest.warns(RunsWarning, match="its loss is scalars/eval/loss"):
+        run = sb.read_runs(tmp_path / "run").frame.iloc[0]
+    assert (run["n_params"], run["tokens"], run["loss"]) == (1e8, 2e9, 3.25)
+    assert run["scalars/loss_metrics/loss"] == 3.5
+
+
+def test_binary_files_that_are_damaged_are_named(tmp_path):
+    log = wandb_log(tmp_path / "log", 1e8, 2e9) / "run-abc123.wandb"
+    events = next(event_file(tmp_path / "events", {"loss": 3.0}).iterdir())
+    rng = np.random.default_rng(0)
+    for path in (log, events):
+        whole = path.read_bytes()
+        for _ in range(200):
+            damaged = bytearray(whole)
+            for place in rng.integers(0, len(whole), 3):
+                damaged[place] = rng.integers(256)
+            path.write_bytes(bytes(damaged[: rng.integers(1, len(whole) + 1)]))
+            with warnings.catch_warnings(), suppress(RunsError):
+                warnings.simplefilter("ignore", RunsWarning)
+                sb.read_runs(path)
+
+
+LONG = {
+    "varint without end": b"\xff" * 1000,
+    "length of 1e18": varint(3 << 3 | 2) + varint(10**18),
+    "unknown type": b"\x0f\x00",
+}
+
+
+@pytest.mark.parametrize("record", LONG.values(), ids=LONG)
+def test_messages_that_are_none_take_neither_time_nor_memory(tmp_path, record):
+    wandb_log(tmp_path / "log", 1e8, 2e9, end=record)
+    with pytest.raises(RunsError, match="holds no run of a kind that is read"):
+        sb.read_runs(tmp_path / "log")
 
 
 def test_another_loss_is_one_argument_away(tmp_path):
