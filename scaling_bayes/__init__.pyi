@@ -66,8 +66,13 @@ from ._recipes import compare_recipes as compare_recipes
 from .laws import Law as Law
 from .priors import Prior as Prior
 from .runs import COVARIATES as COVARIATES
+from .runs import Architecture as Architecture
 from .runs import Covariate as Covariate
+from .runs import FlopCount as FlopCount
+from .runs import ParameterCount as ParameterCount
 from .runs import Runs as Runs
+from .runs import count_flops as count_flops
+from .runs import count_parameters as count_parameters
 from .runs import read_runs as read_runs
 
 __version__: str

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from scaling_bayes.runs._architecture import (
+    Architecture,
+    FlopCount,
+    ParameterCount,
+    count_flops,
+    count_parameters,
+)
 from scaling_bayes.runs._covariates import COVARIATES, Covariate, covariate, read_at
 from scaling_bayes.runs._loss_units import KEPT_UNITS
 from scaling_bayes.runs._read import read_runs
@@ -10,8 +17,13 @@ from scaling_bayes.runs._runs import Runs
 __all__ = [
     "COVARIATES",
     "KEPT_UNITS",
+    "Architecture",
     "Covariate",
+    "FlopCount",
+    "ParameterCount",
     "Runs",
+    "count_flops",
+    "count_parameters",
     "covariate",
     "read_at",
     "read_runs",
