@@ -14,6 +14,9 @@ INSTALLED := .venv/.installed
 DEVELOPER := .venv/.installed-dev
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
+# One more than there are cores: tests wait for processes of their own.
+WORKERS = $(shell $(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)")
+
 .PHONY: help install demo test check lint bench docs clean
 
 help:
@@ -54,10 +57,10 @@ demo: $(INSTALLED)
 	$(BIN)/scaling-bayes demo --output-dir demo
 
 test: $(DEVELOPER)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint
-	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile -m "not slow" --quiet
+	$(BIN)/python -m pytest tests/unit --numprocesses $(WORKERS) --dist loadfile -m "not slow" --quiet
 
 lint: $(DEVELOPER)
 	$(BIN)/ruff check .

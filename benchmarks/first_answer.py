@@ -33,7 +33,7 @@ import scaling_bayes as sb
 RIVALS = {"simple-scaling-laws": "0.2.0", "chinchilla": "0.2.0", "mixle": "0.7.0"}
 POINT = "n_params,tokens,flops,loss\n7e10,1.4e12,5.88e23,nan\n"
 """Chinchilla itself."""
-WARM, PEER = "scaling_bayes, warm", "plain PyMC"
+WARM = "scaling_bayes, warm"
 Failures = dict[str, str]
 
 
@@ -153,15 +153,15 @@ def all_tools(folder: Path, options: argparse.Namespace, failures: Failures) -> 
     """Return every tool, installed."""
     law = Tool("scaling_bayes", cache=folder, scored=True)
     smooth = replace(law, flags=("--discrepancy",))
-    peer = Tool("plain_pymc", cache=folder, scored=True)
     if options.quick:
-        once = {"with discrepancy, in a session": replace(smooth, flags=(*smooth.flags, "--again"))}
-        return {WARM: law, **once, PEER: replace(peer, scored=False)}
+        again = replace(smooth, flags=(*smooth.flags, "--again"), scored=False)
+        return {WARM: law, "with discrepancy, in a session": again}
     tools = of_package("scaling_bayes", law) | of_package("with discrepancy", smooth)
     if options.before:
         before = replace(law, cache=folder / "before", checkout=options.before, scored=False)
         tools |= of_package("before", before)
-    return tools | {PEER: peer} | of_rivals(folder, failures)
+    tools["plain PyMC"] = Tool("plain_pymc", cache=folder, scored=True)
+    return tools | of_rivals(folder, failures)
 
 
 def main() -> None:

@@ -149,13 +149,14 @@ def main() -> None:
     habit = replace(settings, tune=2 * settings.tune)
     warm = {
         OURS: package(runs, settings),
-        "nutpie diagonal, natural": nutpie_diagonal(runs, settings),
         f"NumPyro NUTS dense, natural, warm-up {habit.tune}": numpyro_dense(runs, habit),
-        f"NumPyro NUTS dense, natural, warm-up {settings.tune}": numpyro_dense(runs, settings),
-        f"PyMC NUTS, natural, warm-up {habit.tune}": pymc_nuts(runs, habit),
     }
-    if options.quick:
-        del warm[f"NumPyro NUTS dense, natural, warm-up {settings.tune}"]
+    if not options.quick:
+        warm |= {
+            "nutpie diagonal, natural": nutpie_diagonal(runs, settings),
+            f"NumPyro NUTS dense, natural, warm-up {settings.tune}": numpyro_dense(runs, settings),
+            f"PyMC NUTS, natural, warm-up {habit.tune}": pymc_nuts(runs, habit),
+        }
     for sample in warm.values():
         sample(0)
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in warm}

@@ -15,14 +15,14 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 @pytest.mark.parametrize(
     ("name", "rows"),
     [
-        ("samplers", ["scaling_bayes", "nutpie diagonal", "NumPyro", "PyMC"]),
+        ("samplers", ["scaling_bayes", "NumPyro"]),
         ("refit", ["refit, 4 x 1000 draws", "10 bootstraps"]),
         ("many_refits", ["law alone, 4 x 1000 draws", "with discrepancy, 4 x 500 draws"]),
         ("extrapolation", ["scaling_bayes, new run", "Huber + bootstrap, mean curve"]),
         ("allocation", ["optimum of every draw", "the valley", "chinchilla, numerically"]),
         ("decide", ["CVaR of regret", "forecast of all sizes"]),
         ("rows", ["60", "240", "Slope in log-log"]),
-        ("first_answer", ["scaling_bayes, warm", "with discrepancy, in a session", "plain PyMC"]),
+        ("first_answer", ["scaling_bayes, warm", "with discrepancy, in a session"]),
         ("startup", ["import scaling_bayes", "scaling-bayes --help"]),
     ],
 )
