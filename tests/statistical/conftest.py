@@ -25,13 +25,7 @@ def sweep() -> Callable[..., xr.Dataset]:
         tokens_per_param = np.tile(np.geomspace(1, 400, per_level), levels)
         n_params = np.sqrt(flops / (6 * tokens_per_param))
         tokens = n_params * tokens_per_param
-        epochs = np.tile(np.geomspace(1, 30, levels), per_level)
-        columns = {
-            "n_params": n_params,
-            "tokens": tokens,
-            "flops": flops,
-            "unique_tokens": tokens / epochs,
-        }
+        columns = {"n_params": n_params, "tokens": tokens, "flops": flops}
         return xr.Dataset({name: ("point", values) for name, values in columns.items()})
 
     return sizes

@@ -68,7 +68,7 @@ def truth_of() -> Callable[..., dict[str, Recipe]]:
             draws = published.draws.assign(
                 {key: published.draws[key] * 0 + value for key, value in vars(p).items()}
             )
-            runs = SimpleNamespace(flops_per_param_token=6.0)
+            runs = SimpleNamespace(flops_per_param_token=6.0, loss_unit="nats per token")
             found[name] = Recipe(name, published.law, sb.noise.Normal(), runs, draws, draws)
         return found
 
@@ -110,7 +110,7 @@ def test_intervals_at_a_larger_scale_hold_the_truth_as_often_as_they_say(
     """Log ratios and the correlation of pairs come from their priors; six runs have no pair."""
     rng = np.random.default_rng(10)
     ranks = []
-    for refit in range(20):
+    for refit in range(14):
         spreads = sb.Likeness().spreads(sb.laws.Chinchilla())
         truth = truth_of({name: rng.normal(0, spread) for name, spread in spreads.items()})
         runs = trained(truth, sizes(26, rng), rng, sigma=0.005, correlation=rng.uniform())

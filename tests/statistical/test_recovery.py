@@ -25,7 +25,11 @@ def test_the_posterior_covers_the_parameters_jointly(name, fitter_of, sweep, sim
     rng = np.random.default_rng(20)
     prior = prior_draws(fitter, size=4001, rng=rng)
     truth = prior.median("refit")
-    runs = simulate(fitter, truth, sweep(levels=12, per_level=20), rng)
+    sizes = sweep(levels=12, per_level=20)
+    if "unique_tokens" in fitter.law.covariates:
+        epochs = np.tile(np.geomspace(1, 30, 12), 20)
+        sizes = sizes.assign(unique_tokens=sizes["tokens"] / epochs)
+    runs = simulate(fitter, truth, sizes, rng)
 
     fit = fitter.fit(runs, seed=21)
 

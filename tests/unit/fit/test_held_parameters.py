@@ -56,17 +56,13 @@ def test_it_is_saved_and_read_back(held, tmp_path):
     assert loaded.draws.equals(held.draws)
 
 
-def test_a_narrow_prior_gives_the_same_with_and_without_discrepancy(frontier, held, quiet):
-    for sigma, discrepancy in ((1e-4, None), (1e-4, "smooth"), (0.05, None)):
+def test_a_narrow_prior_is_sampled_with_and_without_discrepancy(frontier, quiet):
+    for sigma, discrepancy in ((1e-4, "smooth"), (0.05, None)):
         prior = sb.Prior("Normal", mu=1.6, sigma=sigma)
         law = sb.laws.PowerLaw("flops", priors={"L_inf": prior})
         fit = sb.fit(frontier, law, discrepancy=discrepancy, settings=quiet, seed=1)
         spread = float(fit.draws["L_inf"].std())
         assert 0.5 * sigma < spread < 1.5 * sigma
-        if discrepancy is None and sigma < 0.01:
-            for name in ("alpha_C", "C_c"):
-                mean, sd = (float(getattr(held.draws[name], each)()) for each in ("mean", "std"))
-                assert float(fit.draws[name].mean()) == pytest.approx(mean, abs=0.3 * sd)
 
 
 def test_a_prior_that_ends_where_the_runs_go_on_is_sampled(runs, quiet):

@@ -91,10 +91,7 @@ def assert_alike(runs: sb.Runs, law, noise, discrepancy) -> None:
 @pytest.mark.parametrize("discrepancy", [None, sb.discrepancy.Smooth()], ids=["law", "smooth"])
 @pytest.mark.parametrize("noise", [sb.noise.StudentT(), sb.noise.Normal()], ids=lambda n: n.name)
 def test_density_gradient_and_variables_are_those_of_pymc(law, noise, discrepancy, weighted):
-    if isinstance(law, sb.laws.PowerSum):
-        assert_alike(weighted, law, noise, discrepancy)
-    else:
-        assert power_sum_density(law, noise, discrepancy) is None
+    assert_alike(weighted, law, noise, discrepancy)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,12 @@ RANGES = {"n_params": (7, 12), "tokens": (9, 13), "flops": (17, 26), "unique_tok
 N_POINTS = 50
 
 
+@pytest.fixture(params=sorted(REGISTRY))
+def law(request: pytest.FixtureRequest) -> Law:
+    """Every law that the package ships, also of other columns than sizes."""
+    return REGISTRY[request.param]()
+
+
 @pytest.fixture
 def p(law: Law) -> SimpleNamespace:
     """Fifty draws of the law's parameters from their priors."""

@@ -93,7 +93,7 @@ def made_up(law: sb.Law, *draws: Mapping[str, object]) -> dict[str, Recipe]:
             name,
             law,
             sb.noise.Normal(),
-            SimpleNamespace(flops_per_param_token=6.0),
+            SimpleNamespace(flops_per_param_token=6.0, loss_unit="nats per token"),
             xr.Dataset(
                 {
                     key: (("chain", "draw"), np.broadcast_to(value, (1, n_draws)))
