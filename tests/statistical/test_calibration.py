@@ -42,7 +42,7 @@ import scaling_bayes as sb
 from scaling_bayes._intervals import interval
 from scaling_bayes.errors import ConvergenceWarning
 
-REFITS = 60
+REFITS = 100
 RANKED_DRAWS = 100
 PROB = 0.9
 FALSE_ALARM = 0.01

@@ -23,7 +23,7 @@ from scaling_bayes._intervals import interval
 from scaling_bayes.discrepancy._smooth import _matern52
 from scaling_bayes.errors import ConvergenceWarning
 
-REFITS, RANKED, PROB = 60, 100, 0.9
+REFITS, RANKED, PROB = 80, 100, 0.9
 FALSE_ALARM = 0.01
 NOISE = sb.noise.StudentT(priors={"nu": sb.Prior("LogNormal", mu=np.log(10), sigma=0.5)})
 SMOOTH = sb.discrepancy.Smooth()

@@ -110,7 +110,7 @@ def test_intervals_at_a_larger_scale_hold_the_truth_as_often_as_they_say(
     """Log ratios and the correlation of pairs come from their priors; six runs have no pair."""
     rng = np.random.default_rng(10)
     ranks = []
-    for refit in range(14):
+    for refit in range(20):
         spreads = sb.Likeness().spreads(sb.laws.Chinchilla())
         truth = truth_of({name: rng.normal(0, spread) for name, spread in spreads.items()})
         runs = trained(truth, sizes(26, rng), rng, sigma=0.005, correlation=rng.uniform())
