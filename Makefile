@@ -17,6 +17,10 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet 
 # One more than there are cores: tests wait for processes of their own.
 WORKERS = $(shell $(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)")
 
+# Threads of linear algebra that wait for each other take the cores that other tests need.
+test check: export OMP_NUM_THREADS = 1
+test check: export OPENBLAS_NUM_THREADS = 1
+
 .PHONY: help install demo test check lint bench docs clean
 
 help:
