@@ -105,10 +105,9 @@ def check_columns(runs: Runs, law: Law) -> None:
     if set(lacking) <= set(SIZES):
         remedy = "Give two of n_params, tokens and flops; if a column has another name, say so"
         if runs.sizes:
-            letter = runs.sizes[0][0].replace("t", "d").replace("f", "c")
             remedy += (
                 f" when the table is read. Or fit a law of {runs.sizes[0]} alone, such as "
-                f'sb.laws.PowerLaw("{runs.sizes[0]}") (power-{letter})'
+                f'sb.laws.PowerLaw("{runs.sizes[0]}")'
             )
     raise IdentifiabilityError(
         f"{law.name} reads {' and '.join(law.covariates)}, and {runs.source} has {known} but no "

@@ -67,11 +67,12 @@ def kept(table: Table, *, duplicates: Duplicates, unfinished: Unfinished) -> Tab
             raise InputError(f"{name} is {value!r}; take one of {', '.join(known)}.")
     frame = table.frame
     if unfinished == "drop":
-        frame = _without(table, frame, _unfinished(frame), 'pass unfinished="keep"')
+        out = _unfinished(frame)
+        frame = _without(table, frame, out, "did not finish", 'pass unfinished="keep"')
     if duplicates != "refuse":
         repeated = _repeated(frame)
         if duplicates == "drop":
-            frame = _without(table, frame, repeated, 'pass duplicates="keep"')
+            frame = _without(table, frame, repeated, "repeat other rows", 'pass duplicates="keep"')
         elif repeated.any():
             columns = list(frame.columns)
             number = comparable(frame).groupby(columns, dropna=False, sort=False).cumcount()
@@ -79,7 +80,10 @@ def kept(table: Table, *, duplicates: Duplicates, unfinished: Unfinished) -> Tab
     return replace(table, frame=frame)
 
 
-def _without(table: Table, frame: pd.DataFrame, out: np.ndarray, otherwise: str) -> pd.DataFrame:
+def _without(
+    table: Table, frame: pd.DataFrame, out: np.ndarray, why: str, otherwise: str
+) -> pd.DataFrame:
+    """Return the rows that stay, and warn of those that do not."""
     if not out.any():
         return frame
     if out.all():
@@ -89,8 +93,6 @@ def _without(table: Table, frame: pd.DataFrame, out: np.ndarray, otherwise: str)
     names = [f"{table.row_word} {row}" for row in rows.index]
     if column is not None:
         names = [f"{name} ({cell})" for name, cell in zip(names, rows[column], strict=True)]
-    state = _column(frame, _STATE)
-    why = "repeat other rows" if state is None or "duplicates" in otherwise else "did not finish"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     warnings.warn(
         f"{len(rows)} of {len(frame)} rows of {table.source} {why} and are left out: "
