@@ -7,6 +7,7 @@ import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from glob import glob
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,10 +106,11 @@ def _path(source: str | Path) -> Path:
 
 def _at(path: Path) -> Table:
     """Return the runs at a path: a table, a folder of runs, the file of one, or a pattern."""
+    if not path.exists():
+        found = [Path(name) for name in sorted(glob(str(path)))]
+        return _several(found) if found else _file(path)
     if path.is_dir() or is_run(path):
         return Table(table_of_runs([path], path.name or str(path)), path.name or str(path))
-    if set("*?[") & set(path.name) and not path.exists():
-        return _several(sorted(path.parent.glob(path.name)))
     return _file(path)
 
 

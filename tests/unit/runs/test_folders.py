@@ -254,6 +254,9 @@ def test_paths_and_patterns_name_the_same_runs(sweep):
     paths = [sweep / "lev-a", sweep / "deep" / "lev-b" / "tracker_metrics.jsonl"]
     assert list(sb.read_runs(paths).frame["run"]) == ["lev-a", "lev-b"]
     assert list(sb.read_runs(str(sweep / "lev-*")).frame["run"]) == ["lev-a"]
+    assert list(sb.read_runs(str(sweep / "*" / "tracker_*")).frame["run"]) == ["lev-a"]
+    with pytest.raises(RunsError, match=r"tracker_metrics\.jsonl does not exist"):
+        sb.read_runs(sweep / "nowhere*" / "tracker_metrics.jsonl")
     with pytest.raises(RunsError, match="nowhere does not exist"):
         sb.read_runs([*paths, sweep / "nowhere"])
 
