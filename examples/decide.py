@@ -170,7 +170,7 @@ def before_deciding(decision: sb.Decision, case: Case) -> None:
 
 
 def when_to_stop(fit: sb.Fit, case: Case) -> None:
-    """Print what each sum gains, and from which on another doubling no longer pays."""
+    """Print what each sum gains, and the sum at which another doubling no longer pays."""
     print(f"5. When to stop, at {case.value_per_nat} a nat.\n")
     spending = sb.spending(
         fit,

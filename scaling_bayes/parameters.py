@@ -83,9 +83,18 @@ class Declared:
         return [parameter.name for parameter in self.parameters]
 
     @property
+    def held(self) -> dict[str, float]:
+        """The value of each parameter that is held at one."""
+        return {
+            each.name: value
+            for each in self.parameters
+            if (value := each.prior.held_at) is not None
+        }
+
+    @property
     def free_names(self) -> list[str]:
         """Names of the parameters that are not held at a value."""
-        return [each.name for each in self.parameters if each.prior.held_at is None]
+        return [name for name in self.parameter_names if name not in self.held]
 
     @property
     def priors(self) -> dict[str, Prior]:
@@ -107,6 +116,11 @@ class Declared:
 
     def __hash__(self) -> int:
         return hash((type(self), self.name))
+
+
+def free_names_of(*models: Declared | None) -> list[str]:
+    """Return the names of what the sampler moves, of models that may be left out."""
+    return [name for model in models if model is not None for name in model.free_names]
 
 
 def _number(name: str, value: object) -> float:

@@ -9,7 +9,7 @@ from methods import DEFAULT
 from weights import by_source, exponential, markdown, span, wide, with_interval
 
 LEAST_FACTOR = 2.0
-"""Growth is compared for budgets at least so many times the largest fitted compute."""
+"""Smallest budget at which growth is compared, in units of the largest fitted compute."""
 
 
 def tested(allocation: pd.DataFrame) -> pd.DataFrame:

@@ -43,6 +43,11 @@ TIED = 0.95
 _LEAST_PERCENT = 0.005
 """Percent of the loss, below which a trend shows as 0.00 and is not spoken of."""
 _MOST_OUTLIERS = 5
+_RESTS = {
+    CONFLICT: " Priors shape it as well as the runs: say which you chose.",
+    WEAK: " It rests on the priors more than on the runs: add runs, or justify the priors.",
+}
+"""What an answer rests on, by the diagnosis of its sensitivity."""
 _NAMES = {
     "n_params": "model size",
     "tokens": "tokens",
@@ -348,14 +353,10 @@ def _sensitivity_words(sensitivity: pd.DataFrame) -> Iterator[str]:
 
 def _answer_words(sensitivity: pd.DataFrame) -> Iterator[str]:
     for name, row in sensitivity.iterrows():
-        rests = {
-            CONFLICT: " Priors shape it as well as the runs: say which you chose.",
-            WEAK: " It rests on the priors more than on the runs: add runs, or justify the priors.",
-        }
         yield (
             f"{name}, ten times the largest fitted compute, moves with priors by "
             f"{row['prior']:.2f} and with the runs by {row['likelihood']:.2f} (power-scaling "
-            f"sensitivity, {SENSITIVE:g} counts)." + rests.get(row["diagnosis"], "")
+            f"sensitivity, {SENSITIVE:g} counts)." + _RESTS.get(row["diagnosis"], "")
         )
 
 

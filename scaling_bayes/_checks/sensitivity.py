@@ -19,7 +19,7 @@ from scaling_bayes._work.seeds import generator
 from scaling_bayes.errors import NoOptimumError
 from scaling_bayes.parameters import Parameter
 from scaling_bayes.priors import Prior
-from scaling_bayes.runs import covariate
+from scaling_bayes.runs import beyond_budget
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -124,11 +124,7 @@ def _answers(source: Modelled) -> dict[str, xr.DataArray]:
     answers = {f"loss at {budget}": mean_loss(source, point_dataset(columns)).isel(point=0)}
     with suppress(NoOptimumError):
         flops = xr.DataArray([size if along == "flops" else np.nan], dims="budget")
-        others = {
-            name: float(grown[name].iloc[0])
-            for name in source.law.covariates
-            if not covariate(name).from_budget
-        }
+        others = {name: float(grown[name].iloc[0]) for name in beyond_budget(source.law.covariates)}
         best = mix(held(source, others), lambda one: optimum(one, flops))["n_params"]
         answers[f"N* at {budget}"] = best.isel(budget=0)
     return {

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scaling_bayes._decision.loss_draws import shift_at
-from scaling_bayes._decision.problem import Options, Problem
+from scaling_bayes._decision.options import Options
+from scaling_bayes._decision.problem import Problem
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.law_draws import point_dataset
 from scaling_bayes.errors import InputError

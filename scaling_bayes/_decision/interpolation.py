@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_bayes._decision.problem import Options, Problem
+from scaling_bayes._decision.options import Options
+from scaling_bayes._decision.problem import Problem
 from scaling_bayes._decision.rules import Rule
 
 _BESIDE = 1

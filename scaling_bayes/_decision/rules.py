@@ -18,7 +18,8 @@ from scaling_bayes._prediction.mixture import Source, mix, weighted_laws
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
-    from scaling_bayes._decision.problem import Options, Problem
+    from scaling_bayes._decision.options import Options
+    from scaling_bayes._decision.problem import Problem
 
 __all__ = [
     "REGISTRY",

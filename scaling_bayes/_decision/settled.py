@@ -8,7 +8,8 @@ import numpy as np
 
 from scaling_bayes._decision.choice import Choice
 from scaling_bayes._decision.interpolation import chosen
-from scaling_bayes._decision.problem import Options, Problem
+from scaling_bayes._decision.options import Options
+from scaling_bayes._decision.problem import Problem
 from scaling_bayes._decision.rules import Rule
 from scaling_bayes._doubt import Doubt, doubts_of
 from scaling_bayes._intervals import DEFAULT_PROB

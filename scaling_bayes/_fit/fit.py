@@ -45,6 +45,7 @@ from scaling_bayes.discrepancy import (
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise
+from scaling_bayes.parameters import free_names_of
 from scaling_bayes.runs import Runs
 
 if TYPE_CHECKING:
@@ -128,8 +129,7 @@ class Fit:
     @cached_property
     def diagnostics(self) -> Diagnostics:
         """Figures that tell whether the draws can be trusted."""
-        models = (self.law, self.noise, self.discrepancy)
-        names = [name for model in models if model is not None for name in model.free_names]
+        names = free_names_of(self.law, self.noise, self.discrepancy)
         return diagnose(self.data_tree, names)
 
     @cached_property

@@ -29,6 +29,7 @@ from scaling_bayes.discrepancy import Discrepancy, suited_to
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Coupled, Law
 from scaling_bayes.noise import Noise, StudentT
+from scaling_bayes.parameters import free_names_of
 from scaling_bayes.runs import Runs
 
 if TYPE_CHECKING:
@@ -143,8 +144,7 @@ class Fitter:
         check_identifiable(runs, self.law)
         warn_of_doubts(runs, self.law)
         data = model_data(runs, self.law, self.discrepancy)
-        models = (self.law, self.noise, self.discrepancy)
-        names = [name for model in models if model is not None for name in model.free_names]
+        names = free_names_of(self.law, self.noise, self.discrepancy)
         with watched(f"Fit of {self.law.name}", shown=self.settings.progressbar) as watch:
             watch.tell("building the model")
             if self._prepared is None:

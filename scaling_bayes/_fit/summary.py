@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-_NOTHING = (np.nan, np.nan)
+_UNCERTAIN = ("sd", "lower", "upper", "r_hat", "ess_bulk", "ess_tail")
+"""Columns of a summary that a value alone does not have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,6 @@ def summarise(
     prob, kind
         Of the intervals.
     """
-    import arviz_stats
     import xarray as xr
 
     error = discrepancy_of(source)
@@ -104,30 +104,24 @@ def summarise(
         else error.draws[error.discrepancy.parameter_names],
         "derived": xr.Dataset(source.law.derived(source.draws)),
     }
-    held = {
-        each.name: each.prior.held_at
-        for each in source.law.parameters
-        if each.prior.held_at is not None
-    }
+    held = source.law.held
     units = {parameter.name: parameter.unit for parameter in source.law.parameters}
     rows = []
     for group, draws in groups.items():
         for name, values in draws.data_vars.items():
             # What is held has a value, and nothing to be uncertain of.
-            known = name not in held
-            lower, upper = interval(values, prob=prob, kind=kind).values if known else _NOTHING
+            spread = (
+                dict.fromkeys(_UNCERTAIN, np.nan)
+                if name in held
+                else _spread(values, prob=prob, kind=kind)
+            )
             rows.append(
                 {
                     "parameter": name,
                     "kind": group,
                     "median": float(values.median()),
                     "mean": float(values.mean()),
-                    "sd": float(values.std(ddof=1)) if known else np.nan,
-                    "lower": float(lower),
-                    "upper": float(upper),
-                    "r_hat": float(arviz_stats.rhat(values)) if known else np.nan,
-                    "ess_bulk": float(arviz_stats.ess(values, method="bulk")) if known else np.nan,
-                    "ess_tail": float(arviz_stats.ess(values, method="tail")) if known else np.nan,
+                    **spread,
                     "unit": units.get(str(name), "1" if name in ("a", "b") else ""),
                 }
             )
@@ -147,6 +141,22 @@ def summarise(
         *remarks,
     )
     return Summary(table, prob, kind, words)
+
+
+def _spread(values: xr.DataArray, *, prob: float, kind: IntervalKind) -> dict[str, float]:
+    """Return how far draws spread, and how well the sampler knows it."""
+    import arviz_stats
+
+    lower, upper = interval(values, prob=prob, kind=kind).values
+    found = (
+        values.std(ddof=1),
+        lower,
+        upper,
+        arviz_stats.rhat(values),
+        arviz_stats.ess(values, method="bulk"),
+        arviz_stats.ess(values, method="tail"),
+    )
+    return dict(zip(_UNCERTAIN, map(float, found), strict=True))
 
 
 def _allocation_words(derived: xr.Dataset, *, prob: float, kind: IntervalKind) -> tuple[str, ...]:

@@ -129,11 +129,10 @@ def resolve(
         return "natural" if discrepancy is None else "mixed"
     if name not in COORDINATES:
         raise InputError(f"coordinates {name!r} are unknown; take {' or '.join(COORDINATES)}.")
-    if name == "centred" and law.free_names != law.parameter_names:
+    if name == "centred" and law.held:
         raise InputError(
-            "centred coordinates move every parameter of the law, and "
-            f"{', '.join(set(law.parameter_names) - set(law.free_names))} is held. Leave out "
-            "coordinates."
+            f"centred coordinates move every parameter of the law, and {', '.join(law.held)} is "
+            "held. Leave out coordinates."
         )
     if name == "centred" and not isinstance(law, PowerSum):
         raise InputError(

@@ -11,7 +11,7 @@ from scaling_bayes._prediction.law_draws import LawDraws, discrepancy_of
 from scaling_bayes._prediction.mixture import Mixture, Source, check_source
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws import HeldLaw
-from scaling_bayes.runs import covariate, read_at
+from scaling_bayes.runs import beyond_budget, read_at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -113,7 +113,7 @@ def _held(source: Source, values: Mapping[str, float], asked: set[str]) -> Sourc
             name: _held(member, values, asked) for name, member in source.with_law.items()
         }
         return replace(source, members={**source.members, **members})
-    needed = [name for name in source.law.covariates if not covariate(name).from_budget]
+    needed = beyond_budget(source.law.covariates)
     lacking = [name for name in needed if name not in values]
     if lacking:
         example = ", ".join(f'"{name}": ...' for name in lacking)

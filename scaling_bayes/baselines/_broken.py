@@ -17,7 +17,7 @@ from scaling_bayes.baselines._curves import (
     point_sizes,
     varying_sizes,
 )
-from scaling_bayes.baselines._options import check_count
+from scaling_bayes.baselines._option_checks import check_count
 from scaling_bayes.baselines._residuals import ResampledResiduals, per_degree_of_freedom
 from scaling_bayes.errors import ConvergenceError, IdentifiabilityError, InputError
 from scaling_bayes.laws import Citation

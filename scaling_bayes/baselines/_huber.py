@@ -15,7 +15,7 @@ from scaling_bayes._prediction.forecast_answer import Forecast
 from scaling_bayes._printable import printed
 from scaling_bayes._work.seeds import generator
 from scaling_bayes.baselines._curves import log_runs
-from scaling_bayes.baselines._options import check_count, check_positive
+from scaling_bayes.baselines._option_checks import check_count, check_positive
 from scaling_bayes.baselines._power_terms import HuberLoss, Minimum, minimised
 from scaling_bayes.baselines._residuals import ResampledResiduals
 from scaling_bayes.errors import ConvergenceError, IdentifiabilityWarning, InputError

@@ -15,7 +15,7 @@ from scaling_bayes.baselines._curves import (
     varying_sizes,
 )
 from scaling_bayes.baselines._linear import Line, fitted_line
-from scaling_bayes.baselines._options import check_count, check_positive
+from scaling_bayes.baselines._option_checks import check_count, check_positive
 from scaling_bayes.baselines._residuals import ResampledResiduals, per_degree_of_freedom
 from scaling_bayes.errors import IdentifiabilityError
 from scaling_bayes.runs import Runs

@@ -17,7 +17,7 @@ from scaling_bayes.baselines._curves import (
     varying_sizes,
 )
 from scaling_bayes.baselines._linear import Line, fitted_line
-from scaling_bayes.baselines._options import check_count
+from scaling_bayes.baselines._option_checks import check_count
 from scaling_bayes.errors import IdentifiabilityError
 from scaling_bayes.noise import Normal
 from scaling_bayes.runs import Runs

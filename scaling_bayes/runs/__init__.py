@@ -9,7 +9,7 @@ from scaling_bayes.runs._architecture import (
     count_flops,
     count_parameters,
 )
-from scaling_bayes.runs._covariates import COVARIATES, Covariate, covariate, read_at
+from scaling_bayes.runs._covariates import COVARIATES, Covariate, beyond_budget, covariate, read_at
 from scaling_bayes.runs._loss_units import KEPT_UNITS
 from scaling_bayes.runs._read import read_runs
 from scaling_bayes.runs._runs import Runs
@@ -22,6 +22,7 @@ __all__ = [
     "FlopCount",
     "ParameterCount",
     "Runs",
+    "beyond_budget",
     "count_flops",
     "count_parameters",
     "covariate",

@@ -12,15 +12,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from scaling_bayes.runs._covariates import covariate
 from scaling_bayes.runs._csv import is_missing_word
-from scaling_bayes.units import Kind, parse_quantity, unreadable_because
+from scaling_bayes.units import parse_quantity, unreadable_because
 
-_KINDS: Final[dict[str, Kind]] = {
-    "n_params": "n_params",
-    "n_params_non_embedding": "n_params",
-    "tokens": "tokens",
-    "flops": "flops",
-}
 _PLAIN_NUMBER: Final = "Write a plain number, with a decimal point"
 
 
@@ -122,7 +117,7 @@ def _number_in_text(cell: str, name: str) -> float | Fault:
         pass
     if is_missing_word(cell):
         return np.nan
-    kind: Kind | None = _KINDS.get(name)
+    kind = covariate(name).kind
     if kind is None:
         return Fault("is not a number", _PLAIN_NUMBER)
     fault = unreadable_because(cell, kind)

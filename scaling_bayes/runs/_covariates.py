@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +112,11 @@ COVARIATES: dict[str, Covariate] = {
 def covariate(name: str) -> Covariate:
     """Return a covariate by its name; one that is not known is a positive number."""
     return COVARIATES.get(name) or Covariate(name)
+
+
+def beyond_budget(names: Iterable[str]) -> list[str]:
+    """Return the covariates that no compute budget determines."""
+    return [name for name in names if not covariate(name).from_budget]
 
 
 def read_at(at: Mapping[str, Any]) -> dict[str, float]:

@@ -101,8 +101,11 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Kind, Path]]:
                 )
             for name in sorted(names):
                 kind = _kind_of(name)
-                if kind is not None and not kind.superseded(Path(folder, name)):
-                    yield kind, Path(folder, name)
+                if kind is None:
+                    continue
+                found = Path(folder, name)
+                if kind.superseded is None or not kind.superseded(found):
+                    yield kind, found
 
 
 def _warn(records: Sequence[RunRecord], unreadable: Sequence[str], source: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -61,8 +62,8 @@ def json_cells(source: str, text: str) -> tuple[pd.DataFrame, str]:
         raise error_of(source, word, problems)
     if not records:
         raise whole_table(source, "holds no records", _REMEDY)
-    flat = [_flat(record) for record in records]
-    return pd.DataFrame(flat, index=pd.Index(rows), dtype=object), word
+    cells = [flat(record) for record in records]
+    return pd.DataFrame(cells, index=pd.Index(rows), dtype=object), word
 
 
 def _parsed(source: str, text: str, line: int | None) -> Any:
@@ -74,11 +75,13 @@ def _parsed(source: str, text: str, line: int | None) -> Any:
         raise error_of(source, "line", [problem]) from None
 
 
-def _flat(record: dict[str, Any], path: str = "", depth: int = 0) -> dict[str, Any]:
+def flat(record: Mapping[str, Any], path: str = "", depth: int = 0) -> dict[str, Any]:
+    """Return the values of a record and of those in it, by path: ``config/n_params``."""
     cells: dict[str, Any] = {}
     for name, value in record.items():
-        if isinstance(value, dict) and value and depth < _DEEPEST:
-            cells |= _flat(value, f"{path}{name}/", depth + 1)
+        place = f"{path}/{name}" if path else name
+        if isinstance(value, Mapping) and value and depth < _DEEPEST:
+            cells |= flat(value, place, depth + 1)
         else:
-            cells[f"{path}{name}"] = value
+            cells[place] = value
     return cells

@@ -13,8 +13,7 @@ from scaling_bayes.runs._trackers.run_record import (
     Kind,
     RecordError,
     RunRecord,
-    looked_for,
-    number,
+    guessed_run,
 )
 
 # Numbers of fields in Event, Summary, Summary.Value and TensorProto.
@@ -49,14 +48,7 @@ def read(path: Path) -> RunRecord:
     if not last:
         raise RecordError("holds no scalar")
     cells = {f"scalars/{tag}": scalar for tag, (_, scalar) in last.items()}
-    found = looked_for({key: value for key, value in cells.items() if number(value) is not None})
-    return RunRecord(
-        path.parent.name,
-        cells,
-        {name: cells[key] for name, key in found.items()},
-        guessed=tuple(f"its {name} is {key}" for name, key in found.items()),
-        step=float(max(step for step, _ in last.values())),
-    )
+    return guessed_run(path.parent.name, cells, step=float(max(step for step, _ in last.values())))
 
 
 def _events(path: Path) -> Iterator[bytes]:

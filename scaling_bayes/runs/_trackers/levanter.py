@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from scaling_bayes.runs._trackers.run_record import (
+    LAST_OF_TRAINING,
     Kind,
     RecordError,
     RunRecord,
     evaluation_loss,
-    flat,
     number,
+    plain_cells,
     record_of,
     text_of,
 )
@@ -35,16 +36,16 @@ def read(path: Path) -> RunRecord:
     if not isinstance(summary, dict):
         raise RecordError("has no summary in its last line")
     config = record.get("config")
-    cells = flat(summary, "summary")
+    cells = plain_cells(summary, "summary")
     if isinstance(config, dict):
-        cells |= flat(config, "config")
+        cells |= plain_cells(config, "config")
     known = {"n_params": number(cells.get(_N_PARAMS)), "tokens": number(cells.get(_TOKENS))}
     gflops = number(cells.get(_GFLOPS))
     known["flops"] = None if gflops is None else 1e9 * gflops
     loss = evaluation_loss(cells)
     guessed: tuple[str, ...] = ()
     if loss is None and _TRAIN_LOSS in cells:
-        loss, guessed = _TRAIN_LOSS, ("its loss is the last one of training",)
+        loss, guessed = _TRAIN_LOSS, (LAST_OF_TRAINING,)
     if loss is not None:
         known["loss"] = number(cells[loss])
         cells["loss_is"] = loss

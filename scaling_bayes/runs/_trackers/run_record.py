@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from scaling_bayes.runs._json import flat
 from scaling_bayes.runs._names import stand_in
 from scaling_bayes.units import SIZES
 
 MOST_BYTES: Final = 2**28
 """Most bytes of one file that is read."""
-_DEEPEST: Final = 20
+LAST_OF_TRAINING: Final = "its loss is the last one of training"
+"""What is said where a run was not evaluated."""
 
 
 class RecordError(ValueError):
@@ -62,14 +64,33 @@ class Kind:
     read : callable
         From the path of such a file to the run. It raises `RecordError` with the reason where the
         file is not what its name says.
-    superseded : callable
-        Whether another file, beside the one at a path, tells more of the same run.
+    superseded : callable, optional
+        Whether another file, beside the one at a path, tells more of the same run; by default
+        none does.
     """
 
     name: str
     file_name: str
     read: Callable[[Path], RunRecord]
     superseded: Callable[[Path], bool] = lambda path: False
+
+
+def bytes_of(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be read, or is too large.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise RecordError(f"cannot be read ({error})") from None
+    if len(data) > MOST_BYTES:
+        raise RecordError(f"has more than {MOST_BYTES:.0e} bytes")
+    return data
 
 
 def text_of(path: Path) -> str:
@@ -81,13 +102,9 @@ def text_of(path: Path) -> str:
         If it cannot be read, is too large, or is no UTF-8.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise RecordError(f"has more than {MOST_BYTES:.0e} bytes")
-        return data.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"cannot be read ({str(error).splitlines()[0]})") from None
+        return bytes_of(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RecordError(f"cannot be read ({error})") from None
 
 
 def record_of(text: str) -> dict[str, Any]:
@@ -109,15 +126,13 @@ def record_of(text: str) -> dict[str, Any]:
     return found
 
 
-def flat(record: Mapping[str, Any], path: str, depth: int = 0) -> dict[str, Any]:
+def plain_cells(record: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Return the plain values of a record, by path; lists are left out."""
-    cells: dict[str, Any] = {}
-    for name, value in record.items():
-        if isinstance(value, Mapping) and depth < _DEEPEST:
-            cells |= flat(value, f"{path}/{name}", depth + 1)
-        elif isinstance(value, float | int | str | bool | None):
-            cells[f"{path}/{name}"] = value
-    return cells
+    return {
+        name: value
+        for name, value in flat(record, path).items()
+        if isinstance(value, float | int | str | bool | None)
+    }
 
 
 def number(value: object) -> float | None:
@@ -131,12 +146,23 @@ def number(value: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def looked_for(numbers: Mapping[str, float]) -> dict[str, str]:
-    """Return the keys that probably hold N, D, C and the loss, by the names of this package."""
+def guessed_run(
+    name: str, cells: Mapping[str, Any], *, step: float, state: str | None = None
+) -> RunRecord:
+    """Return a run of which N, D, C and the loss are what their names look like."""
+    numbers = {key: found for key in cells if (found := number(cells[key])) is not None}
     keys = list(numbers)
-    likely: dict[str, str | None] = {name: stand_in(name, keys) for name in SIZES}
+    likely: dict[str, str | None] = {size: stand_in(size, keys) for size in SIZES}
     likely["loss"] = evaluation_loss(keys) or stand_in("loss", keys)
-    return {name: key for name, key in likely.items() if key is not None}
+    taken = {each: key for each, key in likely.items() if key is not None}
+    return RunRecord(
+        name,
+        cells,
+        {each: numbers[key] for each, key in taken.items()},
+        state,
+        tuple(f"its {each} is {key}" for each, key in taken.items()),
+        step,
+    )
 
 
 def evaluation_loss(keys: Iterable[str]) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_bayes.runs._trackers.run_record import (
+    LAST_OF_TRAINING,
     Kind,
     RecordError,
     RunRecord,
@@ -44,7 +45,7 @@ def read(path: Path) -> RunRecord:
         {"global_step": step, "max_steps": planned, "epoch": state.get("epoch")},
         {name: value for name, value in known.items() if value},
         state="unfinished" if step < planned else "finished",
-        guessed=("its loss is the last one of training",) if evaluated is None and loss else (),
+        guessed=(LAST_OF_TRAINING,) if evaluated is None and loss else (),
         step=step,
     )
 

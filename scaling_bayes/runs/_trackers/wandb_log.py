@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from scaling_bayes.runs._trackers.protobuf import fields, text_of_field
 from scaling_bayes.runs._trackers.run_record import (
-    MOST_BYTES,
     Kind,
     RecordError,
     RunRecord,
-    flat,
-    looked_for,
+    bytes_of,
+    guessed_run,
     number,
+    plain_cells,
 )
 
 _HEAD: Final = b":W&B"
@@ -59,28 +59,13 @@ def read(path: Path) -> RunRecord:
             elif kind == _EXIT:
                 code = next((found for part, found in fields(value) if part == _EXIT_CODE), 0)
                 state = "crashed" if code else "finished"
-    cells = flat(config, "config") | flat(history | summary, "summary")
-    numbers = {key: found for key in cells if (found := number(cells[key])) is not None}
-    keys = looked_for(numbers)
-    return RunRecord(
-        name,
-        cells,
-        {name: numbers[key] for name, key in keys.items()},
-        state=state,
-        guessed=tuple(f"its {name} is {key}" for name, key in keys.items()),
-        step=numbers.get("summary/_step", 0.0),
-    )
+    cells = plain_cells(config, "config") | plain_cells(history | summary, "summary")
+    return guessed_run(name, cells, step=number(cells.get("summary/_step")) or 0.0, state=state)
 
 
 def _records(path: Path) -> Iterator[bytes]:
     """Yield the records of a log of blocks; one that is unfinished at the end is left out."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise RecordError(f"cannot be read ({error})") from None
-    if len(data) > MOST_BYTES:
-        raise RecordError(f"has more than {MOST_BYTES:.0e} bytes")
+    data = bytes_of(path)
     if not data.startswith(_HEAD):
         raise RecordError("does not begin as a log of W&B does")
     place, parts = _RECORD_HEAD, b""

@@ -9,9 +9,9 @@ from typing import Any
 from scaling_bayes.runs._trackers.run_record import (
     Kind,
     RunRecord,
-    flat,
-    looked_for,
+    guessed_run,
     number,
+    plain_cells,
     record_of,
     text_of,
 )
@@ -25,20 +25,12 @@ def read(path: Path) -> RunRecord:
     RecordError
         If one of the two files cannot be read.
     """
-    cells = flat(record_of(text_of(path)), "summary")
+    cells = plain_cells(record_of(text_of(path)), "summary")
     config = path.with_name("config.yaml")
     if config.is_file():
         cells |= {f"config/{name}": value for name, value in values_of(text_of(config)).items()}
-    numbers = {key: value for key in cells if (value := number(cells[key])) is not None}
-    found = looked_for(numbers)
     folder = path.parent.parent if path.parent.name == "files" else path.parent
-    return RunRecord(
-        folder.name,
-        cells,
-        {name: numbers[key] for name, key in found.items()},
-        guessed=tuple(f"its {name} is {key}" for name, key in found.items()),
-        step=numbers.get("summary/_step", 0.0),
-    )
+    return guessed_run(folder.name, cells, step=number(cells.get("summary/_step")) or 0.0)
 
 
 def values_of(text: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 
 import scaling_bayes as sb
 from scaling_bayes._decision import loss_draws
-from scaling_bayes._decision.problem import Options
+from scaling_bayes._decision.options import Options
 from scaling_bayes.errors import InputError, NoOptimumError, UnitError
 from scaling_bayes.laws import REGISTRY
 from scaling_bayes.units import SIZES
