@@ -17,7 +17,8 @@ class ScalingBayesError(Exception):
 
     @printed
     def __str__(self) -> str:
-        return super().__str__()
+        # A KeyError among the bases would show its message in quotes.
+        return Exception.__str__(self)
 
 
 class InputError(ScalingBayesError, ValueError):
@@ -73,6 +74,14 @@ class FileFormatError(InputError):
     """A saved fit cannot be read back: another format, version or law."""
 
 
+class OtherKindError(FileFormatError):
+    """A file holds a fit of groups where a fit of one law was asked for, or the other way round."""
+
+
+class UnknownGroupError(InputError, KeyError):
+    """A fit of groups was asked for a group that it does not have."""
+
+
 class NoOptimumError(ScalingBayesError, ArithmeticError):
     """A law has no compute-optimal model size inside the range searched."""
 
@@ -107,7 +116,8 @@ class ScalingBayesWarning(UserWarning):
 
     @printed
     def __str__(self) -> str:
-        return super().__str__()
+        # A KeyError among the bases would show its message in quotes.
+        return Exception.__str__(self)
 
 
 class RunsWarning(ScalingBayesWarning):

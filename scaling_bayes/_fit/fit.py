@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from scaling_bayes._checks.check import Check, check
 from scaling_bayes._checks.doubtful_fit import doubts_in, ratio_in_words
@@ -28,11 +25,7 @@ from scaling_bayes._inference.sampling import (
     refuse_or_warn,
 )
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
-from scaling_bayes._prediction.allocate import allocate, loss_given_up
-from scaling_bayes._prediction.allocation import Allocation
-from scaling_bayes._prediction.compute_to_reach import ComputeToReach, compute_to_reach
-from scaling_bayes._prediction.forecast import forecast
-from scaling_bayes._prediction.forecast_answer import Forecast
+from scaling_bayes._prediction.answers import Answers
 from scaling_bayes._printable import printed
 from scaling_bayes._work.seeds import generator
 from scaling_bayes.discrepancy import (
@@ -49,13 +42,12 @@ from scaling_bayes.parameters import free_names_of
 from scaling_bayes.runs import Runs
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pymc as pm
     import xarray as xr
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Answers):
     """The posterior of a law, given runs.
 
     Attributes
@@ -195,42 +187,6 @@ class Fit:
             prob=prob,
             kind=kind,
         )
-
-    def forecast(
-        self,
-        points: pd.DataFrame | Runs | None = None,
-        *,
-        n_params: object = None,
-        tokens: object = None,
-        flops: object = None,
-        at: Mapping[str, Any] | None = None,
-        seed: int | np.random.Generator | None = None,
-    ) -> Forecast:
-        """Forecast the loss at points; see `scaling_bayes.forecast`."""
-        return forecast(
-            self, points, n_params=n_params, tokens=tokens, flops=flops, at=at, seed=seed
-        )
-
-    def allocate(self, *, flops: object, at: Mapping[str, Any] | None = None) -> Allocation:
-        """Return the compute-optimal allocation of budgets; see `scaling_bayes.allocate`."""
-        return allocate(self, flops=flops, at=at)
-
-    def compute_to_reach(
-        self, loss: float | list[float], *, at: Mapping[str, Any] | None = None
-    ) -> ComputeToReach:
-        """Return the compute that target losses take; see `scaling_bayes.compute_to_reach`."""
-        return compute_to_reach(self, loss, at=at)
-
-    def loss_given_up(
-        self,
-        *,
-        n_params: object = None,
-        tokens: object = None,
-        flops: object = None,
-        at: Mapping[str, Any] | None = None,
-    ) -> xr.DataArray:
-        """Return what runs lose against the optimum; see `scaling_bayes.loss_given_up`."""
-        return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops, at=at)
 
     def check(self, *, seed: int | None = None) -> Check:
         """Return how far the law describes its runs, and how far the runs determine it.

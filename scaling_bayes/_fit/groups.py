@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from scaling_bayes._fit.fit import Fit, load
 from scaling_bayes._fit.fitter import Fitter
+from scaling_bayes._fit.grouping import runs_by_group
 from scaling_bayes._fit.kept import describe, digest_of, file_in, folder_at, sentence_on
 from scaling_bayes._version import __version__
 from scaling_bayes._work.jobs import in_processes
@@ -88,7 +88,7 @@ def fit_groups(
         raise InputError(f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns.")
     check_seed(seed)
     fitter = law if isinstance(law, Fitter) else Fitter(law)
-    groups = _groups(runs, by)
+    groups = runs_by_group(runs, by)
     files = {} if directory is None else _files(directory, groups, fitter, int(seed))
     with watched("Fits", shown=progressbar) as watch:
         fits = {name: fit for name, path in files.items() if (fit := _read(path, fitter))}
@@ -129,28 +129,6 @@ def _fitted(fitter: Fitter, group: tuple[str, Runs, int]) -> Fit | ScalingBayesE
         return fitter.fit(runs, seed=seed)
     except ScalingBayesError as error:
         return error
-
-
-def _groups(runs: Runs, by: str) -> dict[str, Runs]:
-    """Return the runs of each group."""
-    if by not in runs.frame:
-        columns = ", ".join(map(str, runs.frame))
-        raise InputError(f"{runs.source} has no column {by!r}. The columns are {columns}.")
-    column = runs.frame[by]
-    missing = int(column.isna().sum())
-    if missing:
-        raise InputError(
-            f"column {by!r} of {runs.source} has {missing} missing cells, and a run of no group "
-            f"cannot be fitted. Leave them out with where({f'{by} == {by}'!r})."
-        )
-    names = column.astype(str)
-    groups = {
-        name: replace(runs.where(names == name), source=f"{runs.source}, {by} {name}")
-        for name in names.unique()
-    }
-    if not groups:
-        raise InputError(f"{runs.source} holds no runs; there is nothing to fit.")
-    return groups
 
 
 def _seed(seed: int, name: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -90,13 +90,15 @@ def diagnose(data_tree: xr.DataTree, names: Sequence[str]) -> Diagnostics:
     data_tree : DataTree
         With groups ``posterior`` and ``sample_stats`` (``diverging``, ``energy``).
     names : sequence of str
-        Variables of the posterior to look at.
+        Variables of the posterior to look at; of one with further dims, such as ``group``, every
+        element by itself.
     """
     from arviz_stats.base import array_stats
 
     posterior, stats = data_tree["posterior"].to_dataset(), data_tree["sample_stats"].to_dataset()
     # As arrays: by data sets the same figures take three times as long.
-    draws = np.stack([posterior[name].transpose(*SAMPLE_DIMS).to_numpy() for name in names])
+    elements = [element for name in names for element in _elements(posterior[name])]
+    draws = np.stack([values for _, values in elements])
     energy = stats["energy"].transpose(*SAMPLE_DIMS).to_numpy()
     # Chains that stand still give NaN, which keeps no limit.
     with np.errstate(all="ignore"):
@@ -107,8 +109,22 @@ def diagnose(data_tree: xr.DataTree, names: Sequence[str]) -> Diagnostics:
         }
         bfmi = float(np.min(array_stats.bfmi(energy)))
     return Diagnostics(
-        parameters=pd.DataFrame(figures, index=pd.Index(names, name="parameter")),
+        parameters=pd.DataFrame(
+            figures, index=pd.Index([name for name, _ in elements], name="parameter")
+        ),
         n_draws=int(np.prod(draws.shape[1:])),
         n_divergent=int(stats["diverging"].sum()),
         bfmi=bfmi,
     )
+
+
+def _elements(variable: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each element of a variable with its name, such as ``alpha_N[C4]``."""
+    others = [dim for dim in variable.dims if dim not in SAMPLE_DIMS]
+    if not others:
+        yield str(variable.name), variable.transpose(*SAMPLE_DIMS).to_numpy()
+        return
+    stacked = variable.transpose(*others, *SAMPLE_DIMS)
+    for at in np.ndindex(*stacked.shape[: len(others)]):
+        labels = (str(stacked[dim].to_numpy()[i]) for dim, i in zip(others, at, strict=True))
+        yield f"{variable.name}[{', '.join(labels)}]", stacked.to_numpy()[at]

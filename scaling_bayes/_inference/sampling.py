@@ -15,6 +15,7 @@ from scaling_bayes._inference.diagnostics import Diagnostics, diagnose
 from scaling_bayes._inference.kernel.power_sum_density import PowerSumDensity
 from scaling_bayes._work.progress import Watch
 from scaling_bayes.errors import ConvergenceError, ConvergenceWarning, InputError
+from scaling_bayes.parameters import Parameter
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -25,6 +26,9 @@ OnFailure = Literal["raise", "warn"]
 
 RETRIED_KEY = "retried"
 """Attribute that says whether the draws are those of the second try."""
+
+MOST_FOR_LOW_RANK = 100
+"""Coordinates of groups, above which a mass matrix of low rank learns the wrong directions."""
 
 REMEDIES = (
     "What usually helps: more runs, or runs over a wider range of sizes; a law with fewer "
@@ -83,7 +87,7 @@ class Sampler(Protocol):
     """A model made ready for sampling, once, for any number of data sets."""
 
     def __call__(
-        self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int, watch: Watch
+        self, data: Mapping[str, Any], settings: SamplerSettings, seed: int, watch: Watch
     ) -> xr.DataTree:
         """Return a DataTree with groups ``posterior`` and ``sample_stats``."""
 
@@ -123,22 +127,68 @@ class KernelSampler:
         self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int, watch: Watch
     ) -> xr.DataTree:
         """Return a DataTree with groups ``posterior`` and ``sample_stats``; see `Sampler`."""
-        from scaling_bayes._inference.kernel.nuts_model import KEPT, NUMBER, KernelModel
+        from scaling_bayes._inference.kernel.nuts_model import KernelModel
 
         model = KernelModel.of(self._density, data)
         data_tree = _drawn_by_nutpie(model, settings, seed, watch)
-        kept = data_tree["posterior"].to_dataset()
-        posterior = kept.drop_vars([KEPT, NUMBER]).assign(
-            self._density.variables(kept[KEPT].to_numpy(), data)
-        )
-        counted = {dim: np.arange(size) for dim, size in posterior.sizes.items()}
-        data_tree["posterior"] = type(data_tree)(
-            posterior.assign_coords({dim: counted[dim] for dim in counted.keys() - kept.coords})
-        )
-        return data_tree
+        return _with_variables(data_tree, lambda kept: self._density.variables(kept, data))
 
 
-def _drawn_by_nutpie(model: Any, settings: SamplerSettings, seed: int, watch: Watch) -> xr.DataTree:
+class PooledSampler:
+    """nutpie's NUTS on the kernel for a law with groups.
+
+    Parameters
+    ----------
+    common : PowerSumDensity
+        The law with its noise and discrepancy.
+    spreads : sequence of Parameter
+        Standard deviations over groups; see `PooledDensity`.
+    """
+
+    def __init__(self, common: PowerSumDensity, spreads: Sequence[Parameter]) -> None:
+        self._common, self._spreads = common, spreads
+
+    def __call__(
+        self, data: Mapping[str, Any], settings: SamplerSettings, seed: int, watch: Watch
+    ) -> xr.DataTree:
+        """Return draws of groups, given the data of each by its name; see `Sampler`."""
+        from scaling_bayes._inference.kernel.nuts_model import KernelModel
+        from scaling_bayes._inference.kernel.pooled_density import GROUP, PooledDensity
+
+        density = PooledDensity(self._common, self._spreads, data)
+        model = KernelModel.of_groups(density)
+        few = density.dimension <= MOST_FOR_LOW_RANK
+        adaptation: Literal["low_rank", "diag"] = "low_rank" if few else "diag"
+        data_tree = _drawn_by_nutpie(model, settings, seed, watch, adaptation=adaptation)
+        return _with_variables(data_tree, density.variables, {GROUP: list(data)})
+
+
+def _with_variables(
+    data_tree: xr.DataTree,
+    variables: Callable[[np.ndarray], Mapping[str, Any]],
+    coords: Mapping[str, Sequence[str]] | None = None,
+) -> xr.DataTree:
+    """Return draws of the kernel with the model's variables in the place of what it kept."""
+    from scaling_bayes._inference.kernel.nuts_model import KEPT, NUMBER
+
+    kept = data_tree["posterior"].to_dataset()
+    posterior = kept.drop_vars([KEPT, NUMBER]).assign(variables(kept[KEPT].to_numpy()))
+    known = dict(coords or {})
+    counted = {dim: known.get(str(dim), np.arange(size)) for dim, size in posterior.sizes.items()}
+    data_tree["posterior"] = type(data_tree)(
+        posterior.assign_coords({dim: counted[dim] for dim in counted.keys() - kept.coords})
+    )
+    return data_tree
+
+
+def _drawn_by_nutpie(
+    model: Any,
+    settings: SamplerSettings,
+    seed: int,
+    watch: Watch,
+    *,
+    adaptation: Literal["low_rank", "diag"] = "low_rank",
+) -> xr.DataTree:
     import nutpie
 
     sampling = nutpie.sample(
@@ -147,7 +197,7 @@ def _drawn_by_nutpie(model: Any, settings: SamplerSettings, seed: int, watch: Wa
         tune=settings.tune,
         chains=settings.chains,
         target_accept=settings.target_accept,
-        adaptation="low_rank",
+        adaptation=adaptation,
         seed=seed,
         progress_bar=False,
         progress_callback=lambda chains: _tell(watch, chains),
@@ -260,7 +310,7 @@ def prepare(model: pm.Model, sampler: SamplerName) -> Sampler:
 
 def sample_checked(
     sampler: Sampler,
-    data: Mapping[str, np.ndarray],
+    data: Mapping[str, Any],
     names: Sequence[str],
     *,
     settings: SamplerSettings,
@@ -275,7 +325,7 @@ def sample_checked(
     sampler : Sampler
         What `prepare` returned.
     data : mapping of str to ndarray
-        What `scaling_bayes._inference.model.model_data` returned.
+        What `scaling_bayes._inference.model.model_data` returned; or that of each group, by name.
     names : sequence of str
         Parameters that must have converged.
     settings : SamplerSettings

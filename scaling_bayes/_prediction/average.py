@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from scaling_bayes._prediction.allocate import allocate, loss_given_up
-from scaling_bayes._prediction.allocation import Allocation
-from scaling_bayes._prediction.compute_to_reach import ComputeToReach, compute_to_reach
+from scaling_bayes._prediction.answers import Answers
 from scaling_bayes._prediction.forecast import forecast
 from scaling_bayes._prediction.forecast_answer import POINTS_AT_ONCE, Forecast, Of
 from scaling_bayes._prediction.forecast_parts import ForecastInParts
@@ -35,7 +33,7 @@ SUM_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Average(Mixture):
+class Average(Answers, Mixture):
     r"""Several laws as one: forecasts and allocations of the mixture of their posteriors.
 
     The density of any quantity is the weighted mean of the members' densities,
@@ -46,7 +44,9 @@ class Average(Mixture):
 
     Made by `scaling_bayes.average`. `scaling_bayes.allocate`, `compute_to_reach`,
     `loss_given_up` and the plots of loss take it where they take a fit; to forecast, use its
-    method. What needs one law, such as `scaling_bayes.compare`, refuses it.
+    method. Each draw of an optimum is that of its member's law; the recommended allocation has the
+    smallest expected loss, over all draws of every member. What needs one law, such as
+    `scaling_bayes.compare`, refuses it.
 
     Attributes
     ----------
@@ -114,31 +114,6 @@ class Average(Mixture):
         if next(iter(lengths.values())) <= POINTS_AT_ONCE:
             return parts.mixed(where, found)
         return ForecastInParts(self.label, where, parts.known, parts, self)
-
-    def allocate(self, *, flops: object, at: Mapping[str, Any] | None = None) -> Allocation:
-        r"""Return the compute-optimal allocation of budgets; see `scaling_bayes.allocate`.
-
-        Each draw of the optimum is that of its member's law. The recommended allocation has the
-        smallest expected loss \sum_m w_m E_m[L(N, D)], over all draws of every member.
-        """
-        return allocate(self, flops=flops, at=at)
-
-    def compute_to_reach(
-        self, loss: float | list[float], *, at: Mapping[str, Any] | None = None
-    ) -> ComputeToReach:
-        """Return the compute that target losses take; see `scaling_bayes.compute_to_reach`."""
-        return compute_to_reach(self, loss, at=at)
-
-    def loss_given_up(
-        self,
-        *,
-        n_params: object = None,
-        tokens: object = None,
-        flops: object = None,
-        at: Mapping[str, Any] | None = None,
-    ) -> xr.DataArray:
-        """Return what runs lose against the optimum; see `scaling_bayes.loss_given_up`."""
-        return loss_given_up(self, n_params=n_params, tokens=tokens, flops=flops, at=at)
 
 
 @dataclass(frozen=True, eq=False)

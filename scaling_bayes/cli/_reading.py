@@ -95,12 +95,14 @@ def read_points(path: str) -> pd.DataFrame:
     return pd.DataFrame({name: as_plain(cells) for name, cells in table.frame.items()})
 
 
-def announce(table: Runs, laws: Iterable[Law], shape: Shape) -> None:
-    """Say what was read, and what is doubtful about fitting laws to it."""
+def announce(table: Runs, laws: Iterable[Law], shape: Shape, *, groups: str | None = None) -> None:
+    """Say what was read, and what is doubtful about fitting laws to it, or to each group of it."""
+    from scaling_bayes._fit.grouping import runs_by_group
     from scaling_bayes._inference.doubtful_runs import doubts_about
 
     if shape.for_people:
         print_for_people(repr(table))
-    sentences = [str(doubt) for law in laws for doubt in doubts_about(table, law)]
+    fitted = [table] if groups is None else runs_by_group(table, groups).values()
+    sentences = [str(doubt) for law in laws for own in fitted for doubt in doubts_about(own, law)]
     for sentence in dict.fromkeys(sentences):
         note(in_options(sentence))

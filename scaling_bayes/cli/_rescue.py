@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from scaling_bayes.errors import InputError
 
 if TYPE_CHECKING:
-    from scaling_bayes import Fit
+    from scaling_bayes import Fit, PooledFit
 
 
-def save_or_rescue(fit: Fit, target: Path) -> Path:
+def save_or_rescue(fit: Fit | PooledFit, target: Path) -> Path:
     """Save a fit; where that fails, save it to the temporary folder, since its draws took long.
 
     Raises

@@ -16,7 +16,7 @@ from scaling_bayes.errors import FileFormatError, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from scaling_bayes import Fit
+    from scaling_bayes import Fit, PooledFit
     from scaling_bayes._prediction.law_draws import LawDraws
     from scaling_bayes.priors import Prior
 
@@ -83,14 +83,37 @@ def noise_named(text: str) -> noise.Noise:
 
 
 def fit_at(path: str, law: str | None) -> Fit:
-    """Return the fit in a file; `law` names its law if that is one of the user's own."""
+    """Return the fit in a file; `law` names its law if that is one of the user's own.
+
+    Raises
+    ------
+    InputError
+        If it is a group of a fit of groups, of which only draws are there.
+    """
     import scaling_bayes as sb
+
+    of_groups, colon, group = path.rpartition(":")
+    if colon and not path_of(path).exists() and path_of(of_groups).is_file():
+        raise InputError(
+            f"{group} is a group of {of_groups}, and this command needs a fit of its own. Fit its "
+            "runs by themselves with --where, or ask for a forecast, an allocation or a decision."
+        )
 
     return sb.load(path, law=None if law is None else law_named(law))
 
 
+def pooled_at(path: str, law: str | None) -> PooledFit:
+    """Return the fit of groups in a file."""
+    import scaling_bayes as sb
+
+    own: Any = None if law is None else law_named(law)
+    return sb.PooledFit.load(path, law=own)
+
+
 def source_named(text: str, law: str | None) -> LawDraws:
     """Return a published law, with or without ``published:``, or the fit in a file.
+
+    A group of a fit of groups is named after its file: ``pooled.nc:web``.
 
     Raises
     ------
@@ -103,6 +126,10 @@ def source_named(text: str, law: str | None) -> LawDraws:
     name = text.removeprefix(_PREFIX)
     if name in published:
         return published[name]
+    if not text.startswith(_PREFIX) and not path_of(text).exists():
+        path, colon, group = text.rpartition(":")
+        if colon and path_of(path).is_file():
+            return pooled_at(path, law).group(group)
     if text.startswith(_PREFIX) or not path_of(text).exists():
         raise InputError(
             f"{text} is neither a file nor a published law. The published ones are "

@@ -1,5 +1,5 @@
 """A fit as one NetCDF file, which plain ArviZ opens too."""
 
-from scaling_bayes._fit.storage.fit_file import read, write
+from scaling_bayes._fit.storage.fit_file import read, read_pooled, write
 
-__all__ = ["read", "write"]
+__all__ = ["read", "read_pooled", "write"]

@@ -15,13 +15,16 @@ import numpy as np
 from scaling_bayes import discrepancy, laws, noise
 from scaling_bayes._files.sealed import NoSealError, SealError, sealed, unsealed
 from scaling_bayes._files.whole_files import write_whole
+from scaling_bayes._fit.grouping import Groups, runs_by_group
 from scaling_bayes._fit.storage.description import declared, runs_from_dict, runs_to_dict
-from scaling_bayes._fit.storage.stored_values import check_values
+from scaling_bayes._fit.storage.pooled_values import check_pooled_values
+from scaling_bayes._fit.storage.stored_values import ValuesError, check_values
 from scaling_bayes._fit.storage.structure import attributes_of, check_structure
+from scaling_bayes._inference.kernel.pooled_density import GROUP
 from scaling_bayes._version import __version__
 from scaling_bayes.discrepancy import Discrepancy
-from scaling_bayes.errors import FileFormatError, InputError
-from scaling_bayes.laws import Law
+from scaling_bayes.errors import FileFormatError, InputError, OtherKindError
+from scaling_bayes.laws import Law, PowerSum
 from scaling_bayes.noise import Noise
 from scaling_bayes.runs import Runs
 
@@ -32,6 +35,8 @@ FORMAT = 1
 """Of fits without discrepancy; versions of before there was any read it too."""
 DISCREPANCY_FORMAT = 2
 """Of fits with discrepancy."""
+POOLED_FORMAT = 3
+"""Of fits whose groups vary around common parameters."""
 FORMAT_KEY = "scaling_bayes_format"
 VERSION_KEY = "scaling_bayes_version"
 SEALED_KEY = "scaling_bayes_sealed"
@@ -48,6 +53,7 @@ def write(
     noise: Noise,
     discrepancy: Discrepancy | None,
     runs: Runs,
+    groups: Groups | None = None,
 ) -> None:
     """Write a fit to a temporary file beside `path`, then rename it to `path`.
 
@@ -59,7 +65,7 @@ def write(
         Posterior and what belongs to it.
     path : Path
         Where to; an older file is replaced only when the new one is whole.
-    law, noise, discrepancy, runs
+    law, noise, discrepancy, runs, groups
         What the posterior is of; kept as text in the attributes of the file.
 
     Raises
@@ -85,6 +91,8 @@ def write(
             FORMAT_KEY: DISCREPANCY_FORMAT,
             "discrepancy": json.dumps(discrepancy.to_dict()),
         }
+    if groups is not None:
+        described.attrs |= {FORMAT_KEY: POOLED_FORMAT, "groups": json.dumps(groups.to_dict())}
     content = sealed(_netcdf(described))
     if len(content) > MOST_BYTES:
         raise InputError(
@@ -127,6 +135,51 @@ def read(
         If the file is missing, is not NetCDF, was not written by this package, was written
         in another format, is damaged, or holds another law than the one given.
     """
+    content, attrs = _unsealed(path, (FORMAT, DISCREPANCY_FORMAT))
+    models, runs = _described(path, attrs, law, noise_model, discrepancy_model)
+    with _as_damage(path):
+        check_structure(content)
+        data_tree = _loaded(content)
+        check_values(data_tree, law=models[0], noise=models[1], discrepancy=models[2], runs=runs)
+    return models[0], models[1], runs, data_tree, models[2]
+
+
+def read_pooled(
+    path: Path,
+    *,
+    law: Law | None,
+    noise_model: Noise | None,
+    discrepancy_model: Discrepancy | None,
+) -> tuple[PowerSum, Noise, Groups, Runs, xr.DataTree, Discrepancy | None]:
+    """Read what `write` wrote of a pooled fit; see `read`."""
+    content, attrs = _unsealed(path, (POOLED_FORMAT,))
+    (of_file, noise_of_file, error), runs = _described(
+        path, attrs, law, noise_model, discrepancy_model
+    )
+    with _as_damage(path):
+        groups = Groups.from_dict(json.loads(attrs["groups"]))
+        if not isinstance(of_file, PowerSum):
+            raise ValuesError(f"it pools {of_file.name}, which is not a sum of powers")
+        runs_of = runs_by_group(runs, groups.by)
+        check_structure(content)
+        data_tree = _loaded(content)
+        check_pooled_values(
+            data_tree,
+            law=of_file,
+            noise=noise_of_file,
+            discrepancy=error,
+            groups=groups,
+            runs=runs,
+            runs_of=runs_of,
+        )
+        named = {GROUP: list(runs_of)}
+        for name in ("posterior", "constant_data"):
+            data_tree[name] = type(data_tree)(data_tree[name].to_dataset().assign_coords(named))
+    return of_file, noise_of_file, groups, runs, data_tree, error
+
+
+def _unsealed(path: Path, formats: tuple[int, ...]) -> tuple[bytes, dict[str, Any]]:
+    """Return the content of a file, whose checksum is right, and its attributes."""
     whole = _content(path)
     try:
         content = unsealed(whole)
@@ -134,9 +187,20 @@ def read(
         content = whole
     except SealError as error:
         raise _damaged(path, str(error)) from error
-    attrs = _attributes(path, content)
+    attrs = _attributes(path, content, formats)
     if SEALED_KEY in attrs and content is whole:
         raise _damaged(path, "the checksum at its end is missing")
+    return content, attrs
+
+
+def _described(
+    path: Path,
+    attrs: dict[str, Any],
+    law: Law | None,
+    noise_model: Noise | None,
+    discrepancy_model: Discrepancy | None,
+) -> tuple[tuple[Law, Noise, Discrepancy | None], Runs]:
+    """Return law, noise, discrepancy and runs that the attributes describe."""
     with _as_damage(path):
         parts = {name: json.loads(attrs[name]) for name in ("law", "noise", "runs")}
         parts["discrepancy"] = json.loads(attrs.get("discrepancy", "null"))
@@ -157,10 +221,7 @@ def read(
                 path, "discrepancy", stored_discrepancy, discrepancy_model, discrepancy.REGISTRY
             ),
         )
-        check_structure(content)
-        data_tree = _loaded(content)
-        check_values(data_tree, law=models[0], noise=models[1], discrepancy=models[2], runs=runs)
-    return models[0], models[1], runs, data_tree, models[2]
+    return models, runs
 
 
 def _content(path: Path) -> bytes:
@@ -179,7 +240,7 @@ def _content(path: Path) -> bytes:
     )
 
 
-def _attributes(path: Path, content: bytes) -> dict[str, Any]:
+def _attributes(path: Path, content: bytes, formats: tuple[int, ...]) -> dict[str, Any]:
     """Return the attributes of a file in a format that this version reads."""
     try:
         attrs = attributes_of(content)
@@ -195,11 +256,23 @@ def _attributes(path: Path, content: bytes) -> dict[str, Any]:
             "Open it with arviz.from_netcdf."
         )
     found = np.ravel(attrs[FORMAT_KEY]).tolist()
-    if found not in ([FORMAT], [DISCREPANCY_FORMAT]):
+    pooled = [POOLED_FORMAT]
+    if (found == pooled) != (POOLED_FORMAT in formats) and found in (
+        [FORMAT],
+        [DISCREPANCY_FORMAT],
+        pooled,
+    ):
+        raise OtherKindError(
+            f"{path} holds a fit of groups: ask for one of them, as "
+            f'sb.PooledFit.load("{path}")["name"] or {path}:name on the command line.'
+            if found == pooled
+            else f"{path} holds a fit of one law, without groups. Read it with sb.load."
+        )
+    if len(found) != 1 or found[0] not in formats:
         raise FileFormatError(
             f"{path} has format {', '.join(map(str, found))} and was written by scaling_bayes "
             f"{attrs.get(VERSION_KEY, 'of unknown version')}; this version reads formats {FORMAT} "
-            f"and {DISCREPANCY_FORMAT}. Read it with that version, or fit again."
+            f"to {POOLED_FORMAT}. Read it with that version, or fit again."
         )
     return attrs
 

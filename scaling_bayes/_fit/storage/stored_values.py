@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEAST_CHAINS, LEAST_DRAWS = 2, 4
 """As in the settings of the sampler."""
 _OBSERVED_IN_MODEL = "observed_log_loss"
-_SAMPLED = ("chain", "draw")
+SAMPLED = ("chain", "draw")
 _ROUNDING = 1e-9
 """Relative difference that logarithms of two machines may have, and no two tables."""
 
@@ -51,23 +51,21 @@ def check_values(
         or the data are not those of the runs.
     """
     resolve(data_tree.attrs[COORDINATES_KEY], law, discrepancy)
-    posterior = _group(data_tree, "posterior")
-    shape = tuple(posterior.sizes.get(dim, 0) for dim in _SAMPLED)
-    if shape[0] < LEAST_CHAINS or shape[1] < LEAST_DRAWS:
-        raise ValuesError(f"its posterior has {shape[0]} chains of {shape[1]} draws")
+    posterior = group_of(data_tree, "posterior")
+    shape = shape_of(posterior)
     declared = [law, noise] if discrepancy is None else [law, noise, discrepancy]
     for parameter in chain.from_iterable(each.parameters for each in declared):
-        _check_parameter(parameter, _sampled(posterior, parameter.name, shape))
+        check_parameter(parameter, sampled(posterior, parameter.name, shape))
     if discrepancy is not None:
-        _sampled(posterior, WEIGHT, (*shape, discrepancy.n_components))
-    statistics = _group(data_tree, "sample_stats")
+        sampled(posterior, WEIGHT, (*shape, discrepancy.n_components))
+    statistics = group_of(data_tree, "sample_stats")
     for name in ("diverging", "energy"):
-        _sampled(statistics, name, shape)
+        sampled(statistics, name, shape)
     data = model_data(runs, law, discrepancy)
     observed = {OBSERVED: data.pop(_OBSERVED_IN_MODEL)}
-    _check_data(_group(data_tree, "observed_data"), observed)
-    constant = _group(data_tree, "constant_data")
-    _check_data(constant, data)
+    check_data(group_of(data_tree, "observed_data"), observed)
+    constant = group_of(data_tree, "constant_data")
+    check_data(constant, data)
     if discrepancy is not None:
         rows = constant[ROWS].to_numpy()
         landmarks = rows[rows >= 0]
@@ -75,18 +73,27 @@ def check_values(
             raise ValuesError(f"{ROWS} does not name rows of its {len(runs)} runs")
 
 
-def _group(data_tree: xr.DataTree, name: str) -> xr.Dataset:
+def shape_of(posterior: xr.Dataset) -> tuple[int, int]:
+    """Return the numbers of chains and of draws, if they are enough."""
+    n_chains, n_draws = (posterior.sizes.get(dim, 0) for dim in SAMPLED)
+    if n_chains < LEAST_CHAINS or n_draws < LEAST_DRAWS:
+        raise ValuesError(f"its posterior has {n_chains} chains of {n_draws} draws")
+    return n_chains, n_draws
+
+
+def group_of(data_tree: xr.DataTree, name: str) -> xr.Dataset:
+    """Return a group of a file."""
     if name not in data_tree.children:
         raise ValuesError(f"it has no group {name}")
     return data_tree[name].to_dataset()
 
 
-def _sampled(group: xr.Dataset, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def sampled(group: xr.Dataset, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Return a variable of each draw, by chain and draw."""
     if name not in group:
         raise ValuesError(f"it has no draws of {name}")
     variable = group[name]
-    if variable.dims[:2] != _SAMPLED or variable.shape != shape:
+    if variable.dims[:2] != SAMPLED or variable.shape != shape:
         raise ValuesError(f"{name} has shape {dict(variable.sizes)}; it should be {shape}")
     return _finite(name, variable)
 
@@ -98,7 +105,7 @@ def _finite(name: str, variable: xr.DataArray) -> np.ndarray:
     return values
 
 
-def _check_parameter(parameter: Parameter, draws: np.ndarray) -> None:
+def check_parameter(parameter: Parameter, draws: np.ndarray) -> None:
     """Refuse draws that have no prior probability."""
     low, high = float(draws.min()), float(draws.max())
     inside = parameter.support[0] < low and high < parameter.support[1]
@@ -116,7 +123,7 @@ def _check_parameter(parameter: Parameter, draws: np.ndarray) -> None:
         )
 
 
-def _check_data(group: xr.Dataset, expected: Mapping[str, np.ndarray]) -> None:
+def check_data(group: xr.Dataset, expected: Mapping[str, np.ndarray]) -> None:
     """Refuse data of other runs."""
     for name, values in expected.items():
         if name not in group:

@@ -14,6 +14,8 @@ import numpy as np
 from numba import types
 
 from scaling_bayes._inference.kernel.density_code import N_SIZES, log_density
+from scaling_bayes._inference.kernel.jit import jitted
+from scaling_bayes._inference.kernel.pooled_code import pooled_log_density
 from scaling_bayes.errors import CompilationWarning
 
 _NUMBERS = types.CPointer(types.double)
@@ -35,9 +37,26 @@ def code_digest() -> float:
     return float(int(digest.hexdigest()[:_DIGITS], base=16))
 
 
+@jitted
+def _numbers_at(table: Any) -> np.ndarray:
+    """Return a table, whose first number is its length."""
+    length = int(numba.carray(table, (1,), np.float64)[0])
+    numbers: np.ndarray = numba.carray(table, (length,), np.float64)
+    return numbers
+
+
+@jitted
+def _status(density: float, slopes: np.ndarray) -> int:
+    """Return 0 where a density and its gradient are finite."""
+    finite = math.isfinite(density)
+    for slope in slopes:
+        finite = finite and math.isfinite(slope)
+    return 0 if finite else _NOT_FINITE
+
+
 @cache
 def c_functions() -> tuple[Any, Any]:
-    """Return log density and expansion, compiled now or read from disk.
+    """Return log density and expansion of one law, compiled now or read from disk.
 
     Their signatures are those that nutpie asks for; both have an ``address``. A table that was
     laid out for other code is refused.
@@ -45,30 +64,58 @@ def c_functions() -> tuple[Any, Any]:
     code = code_digest()
 
     def density(dimension: int, point: Any, gradient: Any, value: Any, table: Any) -> int:
-        data = numba.carray(table, (int(numba.carray(table, (1,), np.float64)[0]),), np.float64)
+        data = _numbers_at(table)
         if data[N_SIZES - 1] != code:
             return _OTHER_CODE
         slopes = numba.carray(gradient, (int(dimension),))
         natural = np.empty(int(data[N_SIZES - 2]))
         found = log_density(numba.carray(point, (int(dimension),)), slopes, natural, data)
         numba.carray(value, (1,))[0] = found
-        finite = math.isfinite(found)
-        for slope in slopes:
-            finite = finite and math.isfinite(slope)
-        return 0 if finite else _NOT_FINITE
+        return _status(found, slopes)
 
     def expansion(dimension: int, n_kept: int, point: Any, kept: Any, table: Any) -> int:
-        data = numba.carray(table, (int(numba.carray(table, (1,), np.float64)[0]),), np.float64)
+        data = _numbers_at(table)
         if data[N_SIZES - 1] != code:
             return _OTHER_CODE
         coordinates = numba.carray(point, (int(dimension),))
         values = numba.carray(kept, (int(n_kept),))
-        for i in range(len(coordinates)):
-            values[i] = coordinates[i]
-        natural = values[len(coordinates) :]
-        log_density(coordinates, np.empty(len(coordinates)), natural, data)
+        values[: len(coordinates)] = coordinates
+        log_density(coordinates, np.empty(len(coordinates)), values[len(coordinates) :], data)
         return 0
 
+    return _compiled(density, expansion)
+
+
+@cache
+def pooled_c_functions() -> tuple[Any, Any]:
+    """Return log density and expansion of a law with groups; see `c_functions`."""
+    code = code_digest()
+
+    def density(dimension: int, point: Any, gradient: Any, value: Any, table: Any) -> int:
+        data = _numbers_at(table)
+        if data[N_SIZES - 1] != code:
+            return _OTHER_CODE
+        slopes = numba.carray(gradient, (int(dimension),))
+        natural = np.empty(int(data[N_SIZES - 2]))
+        found = pooled_log_density(numba.carray(point, (int(dimension),)), slopes, natural, data)
+        numba.carray(value, (1,))[0] = found
+        return _status(found, slopes)
+
+    def expansion(dimension: int, n_kept: int, point: Any, kept: Any, table: Any) -> int:
+        data = _numbers_at(table)
+        if data[N_SIZES - 1] != code:
+            return _OTHER_CODE
+        coordinates = numba.carray(point, (int(dimension),))
+        values = numba.carray(kept, (int(n_kept),))
+        values[: len(coordinates)] = coordinates
+        natural = values[len(coordinates) :]
+        pooled_log_density(coordinates, np.empty(len(coordinates)), natural, data)
+        return 0
+
+    return _compiled(density, expansion)
+
+
+def _compiled(density: Any, expansion: Any) -> tuple[Any, Any]:
     signed = ((_DENSITY, density), (_EXPANSION, expansion))
     try:
         found = [numba.cfunc(signature, cache=True)(function) for signature, function in signed]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from nutpie import _lib
 from nutpie.sample import CompiledModel
 
-from scaling_bayes._inference.kernel.c_functions import c_functions
+from scaling_bayes._inference.kernel.c_functions import c_functions, pooled_c_functions
+from scaling_bayes._inference.kernel.pooled_density import PooledDensity
 from scaling_bayes._inference.kernel.power_sum_density import PowerSumDensity
 
 KEPT = "kept"
@@ -27,32 +29,55 @@ class KernelModel(CompiledModel):  # type: ignore[misc]
 
     Attributes
     ----------
-    density : PowerSumDensity
-        What the model is.
-    data : mapping of str to ndarray
-        Its runs.
+    dimension, n_natural : int
+        Coordinates of the sampler, and numbers that are worked out beside them.
+    start : callable
+        From a random generator to a point to start from.
+    functions : callable
+        Returns log density and expansion.
     table : ndarray
-        Both, as the kernel reads them.
+        The model and its runs, as these read them.
     """
 
-    density: PowerSumDensity
-    data: Mapping[str, np.ndarray]
+    dimension: int
+    n_natural: int
+    start: Callable[[np.random.Generator], np.ndarray]
+    functions: Callable[[], tuple[Any, Any]]
     table: np.ndarray
 
     @classmethod
     def of(cls, density: PowerSumDensity, data: Mapping[str, np.ndarray]) -> KernelModel:
-        """Return the model of runs."""
-        return cls(dims={KEPT: (NUMBER,)}, density=density, data=data, table=density.table(data))
+        """Return the model of runs under one law."""
+        return cls(
+            {KEPT: (NUMBER,)},
+            density.dimension,
+            density.n_natural,
+            partial(density.start, data),
+            c_functions,
+            density.table(data),
+        )
+
+    @classmethod
+    def of_groups(cls, density: PooledDensity) -> KernelModel:
+        """Return the model of groups of runs that vary around one law."""
+        return cls(
+            {KEPT: (NUMBER,)},
+            density.dimension,
+            density.n_natural,
+            density.start,
+            pooled_c_functions,
+            density.table,
+        )
 
     @property
     def n_dim(self) -> int:
         """Coordinates of the sampler."""
-        return self.density.dimension
+        return self.dimension
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of what is kept of a point."""
-        return {KEPT: (self.n_dim + self.density.n_natural,)}
+        return {KEPT: (self.n_dim + self.n_natural,)}
 
     @property
     def coords(self) -> dict[str, Any]:
@@ -65,7 +90,7 @@ class KernelModel(CompiledModel):  # type: ignore[misc]
         A chain that starts where the density is flat in the wrong direction may never leave.
         """
         rng = np.random.default_rng(seed)
-        points = [self.density.start(self.data, rng) for _ in range(_STARTS)]
+        points = [self.start(rng) for _ in range(_STARTS)]
         return max(points, key=self.log_density)
 
     def log_density(self, point: np.ndarray) -> float:
@@ -76,7 +101,7 @@ class KernelModel(CompiledModel):  # type: ignore[misc]
         point : ndarray, shape (n_dim,)
             The point.
         """
-        density, _ = c_functions()
+        density, _ = self.functions()
         numbers = ctypes.c_double * self.n_dim
         value = ctypes.c_double()
         failed = density.ctypes(
@@ -89,7 +114,7 @@ class KernelModel(CompiledModel):  # type: ignore[misc]
         return -np.inf if failed else value.value
 
     def _make_model(self, init_mean: np.ndarray | None) -> Any:
-        density, expansion = c_functions()
+        density, expansion = self.functions()
         where = self.table.ctypes.data
         (n_kept,) = self.shapes[KEPT]
         sizes = {NUMBER: n_kept}

@@ -75,7 +75,7 @@ class PowerSumDensity:
         return len(self.parameters) + self.n_shares + self.n_components
 
     @cached_property
-    def _log_medians(self) -> np.ndarray:
+    def log_medians(self) -> np.ndarray:
         """Logs of how far the prior of each parameter has its median above its lower bound."""
         return np.array([log_median_above(parameter.prior) for parameter in self.parameters])
 
@@ -122,7 +122,7 @@ class PowerSumDensity:
         spread = np.full(self.dimension, _JITTER)
         n_exponents = len(self.exponents)
         after_shares = n_exponents + self.n_shares
-        medians = self._log_medians
+        medians = self.log_medians
         point[:n_exponents] = medians[:n_exponents]
         point[n_exponents] = data["observed_log_loss"].mean()
         spread[n_exponents] = _JITTER_OF_LEVEL

@@ -49,6 +49,15 @@ def log_median_above(prior: Prior) -> float:
     return log(median - fields.lower)
 
 
+def probability_below(prior: Prior, value: float) -> float:
+    """Return the prior probability of a value or less."""
+    described = _described(prior)
+    assert described is not None
+    fields, distribution = described
+    below = distribution.cdf(value) - distribution.cdf(fields.lower)
+    return float(max(below, 0.0) / distribution.sf(fields.lower))
+
+
 def _described(prior: Prior) -> tuple[PriorFields, Any] | None:
     if prior.distribution != "Truncated":
         return _bounded(prior, 0.0) if prior.distribution != "Normal" else None

@@ -1,0 +1,1 @@
+"""One law for groups of runs, whose parameters vary around common ones."""
