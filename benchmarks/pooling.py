@@ -26,6 +26,7 @@ KEPT = (4, 6, 10)
 QUICK_KEPT = (6,)
 MOST_HIDDEN = 60
 PROB = 0.9
+FEWEST_OF_A_GROUP = 12
 WAYS, FEWEST_BY_ITSELF = 3, 6
 PORIAN = (
     ("tuned", "short", "const"),
@@ -37,6 +38,10 @@ GADRE_LOSSES = ("loss_c4_val", "loss_openlm", "loss_paloma_redpajama")
 
 def sweeps(folder: Path) -> Iterator[tuple[str, sb.Runs]]:
     """Yield tables of runs in groups, each with the source that it is of."""
+    tiny = sb.datasets.load_tiny_transformers().frame
+    frame = tiny[["n_params", "tokens", "loss"]].assign(group="batch " + tiny["batch"].astype(str))
+    large = frame.groupby("group")["loss"].transform("size") >= FEWEST_OF_A_GROUP
+    yield "tiny_transformers", sb.read_runs(frame[large], duplicates="drop")
     gadre = pd.read_csv(folder / "gadre_overtraining.csv")
     for column in GADRE_LOSSES:
         frame = gadre[["n_params", "tokens", "group"]].assign(loss=gadre[column])
@@ -52,10 +57,6 @@ def sweeps(folder: Path) -> Iterator[tuple[str, sb.Runs]]:
         ]
         frame = chosen[["n_params", "tokens", "loss"]].assign(group=chosen["dataset"])
         yield "porian", sb.read_runs(frame, duplicates="drop")
-    tiny = sb.datasets.load_tiny_transformers().frame
-    frame = tiny[["n_params", "tokens", "loss"]].assign(group="batch " + tiny["batch"].astype(str))
-    large = frame.groupby("group")["loss"].transform("size") >= 12
-    yield "tiny_transformers", sb.read_runs(frame[large], duplicates="drop")
 
 
 def splits(runs: sb.Runs, kept: int) -> Iterator[tuple[str, sb.Runs, sb.Runs]]:
@@ -116,7 +117,7 @@ def main() -> None:
     warnings.simplefilter("ignore", sb.errors.ScalingBayesWarning)
     how: dict[str, object] = {"seed": 1}
     if options.quick:
-        how["settings"] = sb.SamplerSettings(draws=200, tune=300, progressbar=False)
+        how["settings"] = sb.SamplerSettings(progressbar=False)
         how["on_failure"] = "warn"
     rows, failed = [], []
     for source, runs in sweeps(options.data):

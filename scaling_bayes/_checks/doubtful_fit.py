@@ -118,7 +118,7 @@ def _misfit_of_groups(scatter: Scatter) -> Iterator[Doubt]:
             "groups that differ",
             f"Runs of {int(away.sum())} of {len(groups)} groups lie off the curve of all by more "
             f"than noise (p below {_SIGNIFICANT:g}): they do not follow one law.",
-            "Fit each group with sb.fit_groups; Fit.check has the figures.",
+            'Fit them with groups="group"; Fit.check has the figures.',
         )
 
 

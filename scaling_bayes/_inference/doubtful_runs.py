@@ -69,7 +69,7 @@ def _groups(runs: Runs, law: Law) -> Iterator[Doubt]:
     yield Doubt(
         "groups",
         f"{frame['group'].nunique()} groups ({counted(frame['group'])}) are fitted as one law.",
-        f'Keep one with runs.where("group == {first!r}"), or fit each with sb.fit_groups.',
+        f'Keep one with runs.where("group == {first!r}"), or fit them with groups="group".',
         "note",
     )
 

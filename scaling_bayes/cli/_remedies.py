@@ -8,8 +8,7 @@ from typing import Final
 _IN_OPTIONS: Final[list[tuple[str, str]]] = [
     (r'read_runs\(\.\.\., where="(.*)"\)', r'--where "\1"'),
     (r"\bwhere = ", "--where "),
-    (r"\bor fit each with sb\.fit_groups", "or fit each by itself"),
-    (r"\bFit each group with sb\.fit_groups", "Fit each group by itself"),
+    (r'\b([Ff]it them with) groups="(\w+)"', r"\1 --groups \2"),
     (r'runs\.where\("(.*?)"\)', r'--where "\1"'),
     (r'runs\.last_of_each\("([^"]*)"\)', r'--where "last_of_each(\1)"'),
     (r"\blimits\.least_n_params\b", "--min-params"),

@@ -23,6 +23,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("decide", ["CVaR of regret", "forecast of all sizes"]),
         ("rows", ["60", "240", "Slope in log-log"]),
         ("first_answer", ["scaling_bayes, warm", "with discrepancy, in a session"]),
+        ("pooling", ["6", "tiny_transformers"]),
         ("startup", ["import scaling_bayes", "scaling-bayes --help"]),
     ],
 )
