@@ -52,7 +52,7 @@ def doubts_in(fit: Judged) -> tuple[Doubt, ...]:
     """
     scatter = scatter_of(fit, fit.runs, seed=_SEED)
     return (
-        *_not_converged(fit),
+        *not_converged(fit.diagnostics),
         *_heavy_tails(fit),
         *_two_units_of_loss(scatter),
         *_misfit_of_groups(scatter),
@@ -60,8 +60,9 @@ def doubts_in(fit: Judged) -> tuple[Doubt, ...]:
     )
 
 
-def _not_converged(fit: Judged) -> Iterator[Doubt]:
-    failures = fit.diagnostics.failures()
+def not_converged(diagnostics: Diagnostics) -> Iterator[Doubt]:
+    """Yield a doubt if draws do not keep the limits of their diagnostics."""
+    failures = diagnostics.failures()
     if failures:
         yield Doubt(
             "convergence",

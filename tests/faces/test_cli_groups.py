@@ -47,9 +47,7 @@ def test_a_group_and_a_new_one_are_asked_as_fits_are(fitted, run):
         assert done.code == 0, done.err
         (forecasts[group],) = json.loads(done.out)["forecast"]
     expected = sb.PooledFit.load(path).forecast(n_params=1e9, tokens=1e10, group="code")
-    assert forecasts["code"]["loss"] == pytest.approx(
-        float(expected.mean_curve.median()), rel=1e-6
-    )
+    assert forecasts["code"]["loss"] == pytest.approx(float(expected.mean_curve.median()), rel=1e-6)
     width = {
         group: row["mean_curve_upper"] - row["mean_curve_lower"] for group, row in forecasts.items()
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scaling_bayes._checks.doubtful_fit import not_converged
 from scaling_bayes._doubt import Doubt, in_lines
 from scaling_bayes._files.user_path import path_of
 from scaling_bayes._fit import storage
@@ -141,7 +142,10 @@ class PooledFit(Mapping[str, GroupFit]):
         )
 
     def _doubts_of(self, group: str) -> tuple[Doubt, ...]:
-        return doubts_about(self._runs_of[group], self.law)
+        return (
+            *not_converged(self.diagnostics),
+            *doubts_about(self._runs_of[group], self.law),
+        )
 
     @cached_property
     def new_group(self) -> GroupFit:
@@ -173,6 +177,7 @@ class PooledFit(Mapping[str, GroupFit]):
             None
             if self.discrepancy is None
             else new_discrepancy(self.discrepancy, posterior, at, rng),
+            tuple(not_converged(self.diagnostics)),
         )
 
     def group(self, name: str) -> GroupFit:
