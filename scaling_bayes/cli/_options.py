@@ -159,11 +159,16 @@ LAW_ALONE = (
 
 SamplingSeed = Annotated[int, Parameter(group=SAMPLING, help="The same seed gives the same draws.")]
 SamplerName = Annotated[SamplerChoice, Parameter(group=SAMPLING, help="Who samples.")]
-Draws = Annotated[int, Parameter(group=SAMPLING, help="Draws kept, per chain.")]
-Tune = Annotated[int, Parameter(group=SAMPLING, help="Warm-up draws, per chain.")]
+Draws = Annotated[
+    int, Parameter(group=SAMPLING, help="Draws kept, per chain: 1000, of groups 2000.")
+]
+Tune = Annotated[
+    int, Parameter(group=SAMPLING, help="Warm-up draws, per chain: 500, of groups 2000.")
+]
 Chains = Annotated[int, Parameter(group=SAMPLING, help="Independent chains.")]
 TargetAccept = Annotated[
-    float, Parameter(group=SAMPLING, help="Acceptance that the step size is tuned for.")
+    float,
+    Parameter(group=SAMPLING, help="Acceptance that steps are tuned for: 0.9, of groups 0.98."),
 ]
 
 Source = Annotated[
