@@ -16,6 +16,7 @@ from scaling_bayes._inference.diagnostics import Diagnostics
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
 from scaling_bayes._prediction.best_allocation import optimum
 from scaling_bayes.errors import NoOptimumError
+from scaling_bayes.noise import BySize
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
@@ -139,6 +140,20 @@ def _optimum_of_prior(fit: Judged) -> Iterator[Doubt]:
             "Add runs at other tokens per parameter.",
             about=("allocation",),
         )
+
+
+def shared_in_words(fit: Judged, *, prob: float, kind: IntervalKind) -> Iterator[str]:
+    """Yield how much of their noise runs of one size share, where the noise tells."""
+    if not isinstance(fit.noise, BySize):
+        return
+    ratio = fit.noise_draws["common"]
+    share = ratio / (1 + ratio)
+    low, high = interval(share, prob=prob, kind=kind).values
+    yield (
+        f"Runs of one size share {float(share.median()):.0%} [{low:.0%}, {high:.0%}] of the "
+        f"variance of their noise (median and {100 * prob:g}% {kind} interval): more seeds do not "
+        "average that out, and more sizes do."
+    )
 
 
 def ratio_in_words(fit: Judged, *, prob: float, kind: IntervalKind) -> Iterator[str]:

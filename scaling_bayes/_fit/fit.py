@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaling_bayes._checks.check import Check, check
-from scaling_bayes._checks.doubtful_fit import doubts_in, ratio_in_words
+from scaling_bayes._checks.doubtful_fit import doubts_in, ratio_in_words, shared_in_words
 from scaling_bayes._doubt import Doubt
 from scaling_bayes._files.user_path import path_of
 from scaling_bayes._fit import storage
@@ -183,7 +183,11 @@ class Fit(Answers):
             self.diagnostics,
             n_runs=len(self.runs),
             retried=bool(self.data_tree.attrs.get(RETRIED_KEY, 0)),
-            remarks=(*ratio_in_words(self, prob=prob, kind=kind), *map(str, self.doubts)),
+            remarks=(
+                *shared_in_words(self, prob=prob, kind=kind),
+                *ratio_in_words(self, prob=prob, kind=kind),
+                *map(str, self.doubts),
+            ),
             prob=prob,
             kind=kind,
         )

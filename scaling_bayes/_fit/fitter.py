@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from scaling_bayes._fit.fit import Fit
+from scaling_bayes._fit.independent import independent
 from scaling_bayes._inference.coordinates import COORDINATES_KEY, CoordinateName, resolve
 from scaling_bayes._inference.doubtful_runs import warn_of_doubts
 from scaling_bayes._inference.identifiability import check_identifiable
@@ -30,7 +31,7 @@ from scaling_bayes.errors import InputError
 from scaling_bayes.laws import Coupled, Law
 from scaling_bayes.noise import Noise, StudentT
 from scaling_bayes.parameters import free_names_of
-from scaling_bayes.runs import Runs
+from scaling_bayes.runs import SEED_SD, Runs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,7 +45,8 @@ class Fitter:
     law : Law, optional
         The law, with its priors; `laws.Coupled` by default.
     noise : Noise, optional
-        How log loss scatters around the law; `StudentT` by default.
+        How log loss scatters around the law; `StudentT` by default. Where a table has several runs
+        of a size, those of this package become `noise.BySize`, and each size is one row.
     discrepancy : Discrepancy or "smooth" or None
         How the mean of runs may differ from the law. By default it is smooth, as
         `discrepancy.suited_to` has it for the sizes that the law reads. None takes the law for
@@ -98,11 +100,11 @@ class Fitter:
         self.sampler = sampler
         self.settings = SamplerSettings() if settings is None else settings
         self.on_failure = on_failure
-        self._prepared: Sampler | None = None
+        self._prepared: dict[tuple[str, bool], Sampler] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return everything but the compiled model, which every process makes for itself."""
-        return self.__dict__ | {"_prepared": None}
+        """Return everything but compiled models, which every process makes for itself."""
+        return self.__dict__ | {"_prepared": {}}
 
     def fit(self, runs: Runs, *, seed: int | np.random.Generator | None = None) -> Fit:
         """Sample the posterior of the law given runs, and check the draws.
@@ -135,22 +137,26 @@ class Fitter:
         DoubtWarning
             Where the table shows that runs are not what the law takes them for; `Fit.doubts`
             keeps all of it.
+        RunsWarning
+            If rows before the end of runs are left out.
         """
         if not isinstance(runs, Runs):
             raise InputError(
                 f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns."
             )
         check_number(runs)
+        runs, noise = independent(runs, self.noise)
         check_identifiable(runs, self.law)
         warn_of_doubts(runs, self.law)
         data = model_data(runs, self.law, self.discrepancy)
-        names = free_names_of(self.law, self.noise, self.discrepancy)
+        names = free_names_of(self.law, noise, self.discrepancy)
         with watched(f"Fit of {self.law.name}", shown=self.settings.progressbar) as watch:
             watch.tell("building the model")
-            if self._prepared is None:
-                self._prepared = self._sampler_of(runs)
+            kind = noise.name, SEED_SD in runs.frame
+            if kind not in self._prepared:
+                self._prepared[kind] = self._sampler_of(runs, noise)
             data_tree = sample_checked(
-                self._prepared,
+                self._prepared[kind],
                 data,
                 names,
                 settings=self.settings,
@@ -158,20 +164,18 @@ class Fitter:
                 watch=watch,
                 on_failure=self.on_failure,
             )
-        return Fit(
-            self.law, self.noise, runs, self._described(data_tree, data, runs), self.discrepancy
-        )
+        return Fit(self.law, noise, runs, self._described(data_tree, data, runs), self.discrepancy)
 
-    def _sampler_of(self, runs: Runs) -> Sampler:
+    def _sampler_of(self, runs: Runs, noise: Noise) -> Sampler:
         """Return the model made ready: by the kernel where it can be, and else by PyMC."""
         if self.sampler == "nutpie" and self.coordinates == "centred":
-            density = power_sum_density(self.law, self.noise, self.discrepancy)
+            density = power_sum_density(self.law, noise, self.discrepancy)
             if density is not None:
                 return KernelSampler(density)
         model = build_model(
             runs,
             self.law,
-            noise=self.noise,
+            noise=noise,
             discrepancy=self.discrepancy,
             coordinates=self.coordinates,
         )

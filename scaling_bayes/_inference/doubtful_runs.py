@@ -11,11 +11,8 @@ import pandas as pd
 from scaling_bayes._doubt import Doubt
 from scaling_bayes.errors import DoubtWarning
 from scaling_bayes.laws import Law
-from scaling_bayes.runs import Runs
+from scaling_bayes.runs import Runs, run_column
 from scaling_bayes.units import SIZES
-
-RUN_COLUMNS = ("run", "run_id", "run_name")
-"""Columns that say which training run a row belongs to."""
 
 _MOST_LOSS = 12.5
 """Nats per token above the log of any vocabulary: 262,144 tokens have 12.48."""
@@ -110,7 +107,7 @@ def _epochs(frame: pd.DataFrame) -> np.ndarray | None:
 
 def _rows_of_one_run(runs: Runs, law: Law) -> Iterator[Doubt]:
     frame = runs.frame
-    column = next((name for name in RUN_COLUMNS if name in frame), None)
+    column = run_column(frame)
     if column is not None:
         n_runs = frame[column].nunique()
         why = f"by its column {column!r} the table holds {n_runs} runs in {len(runs)} rows"

@@ -17,13 +17,15 @@ from scaling_bayes._inference.coordinates import (
 from scaling_bayes.discrepancy import DATA_DIMS, Discrepancy
 from scaling_bayes.laws import Law
 from scaling_bayes.noise import Noise, StudentT
-from scaling_bayes.runs import Runs
+from scaling_bayes.runs import SEED_SD, Runs
 
 if TYPE_CHECKING:
     import pymc as pm
 
 OBSERVED = "log_loss"
 """Name under which a model holds the runs' log loss."""
+REPEATS, SQUARES = "repeats", "squares"
+"""Names of how many runs of each row are more than one, and of their squares around its mean."""
 
 
 def log_name(covariate: str) -> str:
@@ -54,7 +56,8 @@ def model_data(
     -------
     dict of str to ndarray
         The log of each covariate, ``weight`` and ``observed_log_loss``, of shape (run,), the
-        centre of each covariate, a scalar; with a discrepancy also what it reads of the runs.
+        centre of each covariate, a scalar; with a discrepancy also what it reads of the runs; and
+        ``repeats`` and ``squares`` where it is known how runs scatter around the means in rows.
     """
     columns = runs.covariates(("loss", "weight"))
     covariates = runs.covariates(law.covariates)
@@ -66,7 +69,15 @@ def model_data(
         **(
             {} if discrepancy is None else discrepancy.data(runs.covariates(discrepancy.covariates))
         ),
+        **(_scatter(runs) if SEED_SD in runs.frame else {}),
     }
+
+
+def _scatter(runs: Runs) -> dict[str, np.ndarray]:
+    """Return how many runs of each row are more than one, and their squares around its mean."""
+    seed_sd = runs.frame[SEED_SD].to_numpy(dtype=float)
+    repeats = np.where(np.isnan(seed_sd), 0.0, runs.frame["weight"] - 1)
+    return {REPEATS: repeats, SQUARES: repeats * np.nan_to_num(seed_sd) ** 2}
 
 
 def build_model(
@@ -150,6 +161,8 @@ def build_model(
                 )
             )
             log_loss = log_loss + shift
+        if SEED_SD in runs.frame:
+            noise.observe_scatter(noise_p, repeats=data.repeats, squares=data.squares)
         noise.observe(
             OBSERVED,
             log_loss,

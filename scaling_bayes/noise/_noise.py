@@ -106,6 +106,33 @@ class Noise(Declared, ABC):
             density = np.asarray(terms.eval(mode="FAST_COMPILE"))
         return density.reshape(arrays[0].shape)
 
+    def independent(self, weight: Any, p: Any) -> Any:
+        """Return how many independent runs the mean of so many runs of one size is worth.
+
+        Parameters
+        ----------
+        weight : float or array
+            Number of runs.
+        p : object with one attribute per parameter
+            Parameters of the noise.
+        """
+        return weight
+
+    def observe_scatter(self, p: Any, *, repeats: Any, squares: Any) -> None:
+        """Add to the PyMC model in context how the runs of each row scatter around their mean.
+
+        By default it says nothing of the parameters.
+
+        Parameters
+        ----------
+        p : object with one attribute per parameter
+            Parameters of the noise.
+        repeats : TensorVariable, shape (run,)
+            For each row how many of its runs are more than one, where their scatter is known.
+        squares : TensorVariable, shape (run,)
+            Sum of squares of their log losses around the row's.
+        """
+
     def scale(self, p: Any) -> Any:
         """Return about how far log losses scatter, a unit for the sampler's coordinates.
 

@@ -21,7 +21,7 @@ class StudentT(Noise):
     """
 
     name = "student-t"
-    parameters = (
+    parameters: tuple[Parameter, ...] = (
         scatter(),
         Parameter(
             "nu",
@@ -37,9 +37,8 @@ class StudentT(Noise):
         """Add the Student-t likelihood; see `Noise.observe`."""
         import pymc as pm
 
-        return pm.StudentT(
-            name, nu=p.nu, mu=log_loss, sigma=p.sigma / weight**0.5, observed=observed, dims="run"
-        )
+        sigma = p.sigma / self.independent(weight, p) ** 0.5
+        return pm.StudentT(name, nu=p.nu, mu=log_loss, sigma=sigma, observed=observed, dims="run")
 
     def scale(self, p: Any) -> Any:
         """Return sigma; see `Noise.scale`."""
@@ -50,7 +49,7 @@ class StudentT(Noise):
         nu = p.nu.broadcast_like(log_loss).transpose(*log_loss.dims)
         drawn = log_loss.copy(data=rng.standard_t(nu.values))
         # In place: there may be millions of runs and draws.
-        drawn *= p.sigma / weight**0.5
+        drawn *= p.sigma / self.independent(weight, p) ** 0.5
         drawn += log_loss
         return drawn
 
@@ -65,7 +64,8 @@ class StudentT(Noise):
         """Return the log density of observed log losses; see `Noise.log_density`."""
         from scipy.special import gammaln
 
-        sigma, nu = np.asarray(p.sigma) / np.sqrt(weight), np.asarray(p.nu)
+        sigma = np.asarray(p.sigma) / np.sqrt(self.independent(weight, p))
+        nu = np.asarray(p.nu)
         top = gammaln((nu + 1) / 2) - gammaln(nu / 2) - np.log(np.pi * nu) / 2 - np.log(sigma)
         # In place: there may be millions of outcomes and draws.
         density = np.asarray(np.subtract(observed, log_loss) / (sigma * np.sqrt(nu)))

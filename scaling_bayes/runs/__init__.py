@@ -11,12 +11,14 @@ from scaling_bayes.runs._architecture import (
 )
 from scaling_bayes.runs._covariates import COVARIATES, Covariate, beyond_budget, covariate, read_at
 from scaling_bayes.runs._loss_units import KEPT_UNITS
+from scaling_bayes.runs._one_row import SEED_SD, run_column
 from scaling_bayes.runs._read import read_runs
 from scaling_bayes.runs._runs import Runs
 
 __all__ = [
     "COVARIATES",
     "KEPT_UNITS",
+    "SEED_SD",
     "Architecture",
     "Covariate",
     "FlopCount",
@@ -28,4 +30,5 @@ __all__ = [
     "covariate",
     "read_at",
     "read_runs",
+    "run_column",
 ]

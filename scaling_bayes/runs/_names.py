@@ -9,7 +9,7 @@ from typing import Final
 
 from scaling_bayes.units import SIZES
 
-NUMERIC: Final = (*SIZES, "loss", "n_params_non_embedding", "weight")
+NUMERIC: Final = (*SIZES, "loss", "n_params_non_embedding", "weight", "seed_sd")
 CANONICAL: Final = (*NUMERIC, "group", "seed")
 REQUIRED: Final = ("loss", "weight")
 """Columns that every `Runs` has, beside a size or another covariate."""

@@ -13,6 +13,7 @@ from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.runs._covariates import COVARIATES, covariate
 from scaling_bayes.runs._names import REQUIRED, did_you_mean, listed
+from scaling_bayes.runs._one_row import SEED_SD, ends, means_by_size, run_column
 from scaling_bayes.runs._select import last_rows, picked
 from scaling_bayes.runs._where import in_condition
 from scaling_bayes.units import (
@@ -194,6 +195,51 @@ class Runs:
             if missing:
                 raise InputError(self._with_missing(name, missing))
         return self.where(last_rows(self.frame, columns))
+
+    def ends_of_runs(self) -> Runs:
+        """Return the rows at the end of each training run, as a fit takes them.
+
+        A column ``run``, ``run_id`` or ``run_name`` says which rows belong to one run, if each of
+        its runs has one model size; without such a column every row is a run.
+
+        Returns
+        -------
+        Runs
+            These runs, if there is nothing to leave out.
+        """
+        last = ends(self.frame)
+        if last.all():
+            return self
+        source = f"{self.source}, last of {len(self)} rows by {run_column(self.frame)}"
+        return replace(self.where(last), source=source)
+
+    def means_by_size(self, *apart: str) -> Runs:
+        """Return one row for all runs of a size, as a fit takes them.
+
+        Runs of a size agree in N and D, or in the size that the table has, in ``group`` and in
+        all further covariates that this package knows, such as ``unique_tokens`` and ``lr``. Where
+        rows are means already, all stay as they are.
+
+        Parameters
+        ----------
+        *apart : str
+            Further columns that tell sizes apart.
+
+        Returns
+        -------
+        Runs
+            With geometric means of losses, the number of runs as ``weight``, and ``seed_sd``, the
+            standard deviation of their log losses. These runs, if no size has two.
+        """
+        pair = ("n_params", "tokens")
+        sizes = pair if set(pair) <= set(self.sizes) else self.sizes
+        known = [name for name in (*COVARIATES, "group") if name not in SIZES]
+        keys = [name for name in dict.fromkeys((*sizes, *known, *apart)) if name in self.frame]
+        several = self.frame.duplicated(keys).any()
+        if not several or SEED_SD in self.frame or (self.frame["weight"] > 1).any():
+            return self
+        source = f"{self.source}, means of {len(self)} runs by size"
+        return replace(self, frame=means_by_size(self.frame, keys), source=source)
 
     @printed
     def __repr__(self) -> str:

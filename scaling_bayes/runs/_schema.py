@@ -72,6 +72,12 @@ _RUNS_OF_ROW: Final = (
 MOST_RUNS_OF_ROW: Final = 1000.0
 """Of a thousand runs with noise of 0.3% the mean has 0.01%, as much as rounding a loss to 2.345."""
 
+_SCATTER: Final = (
+    "Give the standard deviation of log loss over the runs that the row is the mean of, such as "
+    "0.003; leave it empty in rows of one run"
+)
+_MOST_SCATTER: Final = 1.0
+
 # Diverged runs at 12 nats are real.
 _RULES_OF_CELLS: Final[dict[str, list[Rule]]] = {
     "n_params": _size_rules("n_params", _IN_BILLIONS, _TOO_LARGE),
@@ -110,6 +116,14 @@ _RULES_OF_CELLS: Final[dict[str, list[Rule]]] = {
         Rule(
             lambda x: (x == x.round()) | (x < 1) | (x > MOST_RUNS_OF_ROW),
             Fault("is not a whole number", _RUNS_OF_ROW),
+        ),
+    ],
+    # Of a row that is one run it is missing.
+    "seed_sd": [
+        Rule(lambda x: x.isna() | (x >= 0), Fault("is negative", _SCATTER)),
+        Rule(
+            lambda x: x.isna() | (x <= _MOST_SCATTER) | (x < 0),
+            Fault("is more than seeds scatter", _SCATTER),
         ),
     ],
 }

@@ -10,6 +10,7 @@ import numpy as np
 
 from scaling_bayes._fit.fitter import Fitter
 from scaling_bayes._fit.grouping import Groups, names_of, runs_by_group
+from scaling_bayes._fit.independent import independent
 from scaling_bayes._fit.pooled.pooled_fit import PooledFit
 from scaling_bayes._inference.coordinates import references
 from scaling_bayes._inference.doubtful_runs import doubts_about
@@ -76,10 +77,10 @@ class PooledFitter:
         self.law, self.noise, self.discrepancy = of_one.law, of_one.noise, of_one.discrepancy
         self.settings = SETTINGS if settings is None else settings
         self.on_failure = on_failure
-        self._common()
+        self._common(self.noise)
 
-    def _common(self) -> PowerSumDensity:
-        density = power_sum_density(self.law, self.noise, self.discrepancy)
+    def _common(self, noise: Noise) -> PowerSumDensity:
+        density = power_sum_density(self.law, noise, self.discrepancy)
         unread = [
             each.name
             for each in (*self.law.parameters, *self.groups.parameters)
@@ -126,19 +127,22 @@ class PooledFitter:
         -----
         DoubtWarning
             Where the table shows that runs of a group are not what the law takes them for.
+        RunsWarning
+            If rows before the end of runs are left out.
         """
         by = self.groups.by
         if not isinstance(runs, Runs):
             raise InputError(
                 f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns."
             )
+        check_number(runs)
+        runs, noise = independent(runs, self.noise, by)
         runs_of = runs_by_group(runs, by)
         if len(runs_of) < 2:
             raise InputError(
                 f"{runs.source} has one group by {by}, {next(iter(runs_of))!r}, so that nothing "
                 "varies. Leave out groups."
             )
-        check_number(runs)
         check_identifiable(runs, self.law)
         for name, own in runs_of.items():
             if len(own) < _FEWEST_RUNS:
@@ -153,7 +157,7 @@ class PooledFitter:
             name: own_data(own, self.law, self.discrepancy, centres)
             for name, own in runs_of.items()
         }
-        common = self._common()
+        common = self._common(noise)
         spreads = [
             each
             for each in self.groups.parameters
@@ -164,7 +168,7 @@ class PooledFitter:
             data_tree = sample_checked(
                 PooledSampler(common, spreads),
                 data,
-                names_of(common.law, self.noise, self.discrepancy),
+                names_of(common.law, noise, self.discrepancy),
                 settings=self.settings,
                 rng=generator(seed),
                 watch=watch,
@@ -172,7 +176,7 @@ class PooledFitter:
             )
         return PooledFit(
             common.law,
-            self.noise,
+            noise,
             self.groups,
             runs,
             _described(data_tree, data, centres),

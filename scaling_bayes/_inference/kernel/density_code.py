@@ -8,7 +8,13 @@ import numpy as np
 
 from scaling_bayes._inference.kernel.discrepancy_code import back_from_shift, shift
 from scaling_bayes._inference.kernel.jit import jitted
-from scaling_bayes._inference.kernel.noise_code import normal, student_t
+from scaling_bayes._inference.kernel.noise_code import (
+    back_from_roots,
+    normal,
+    roots_of_means,
+    scatter,
+    student_t,
+)
 from scaling_bayes._inference.kernel.power_sum_code import (
     back_from_centre,
     back_from_exponents,
@@ -21,7 +27,7 @@ from scaling_bayes._inference.kernel.power_sum_code import (
 )
 from scaling_bayes._inference.kernel.prior_code import N_FIELDS, log_prior, sampled
 
-N_SIZES = 9
+N_SIZES = 10
 """Whole numbers at the head of a table."""
 
 
@@ -35,25 +41,32 @@ def log_density(
     ----------
     point : ndarray, shape (dimension,)
         In order: log of each exponent parameter, log loss at the centre, shares of it (PyMC's
-        simplex coordinates), log sigma, log nu, log tau, and the discrepancy's offsets; logs of
-        how far above its lower bound a parameter is; what the model lacks is left out.
+        simplex coordinates), log sigma, log nu, log of the part of noise in common, log tau, and
+        the discrepancy's offsets; logs of how far above its lower bound a parameter is; what the
+        model lacks is left out.
     gradient : ndarray, shape (dimension,)
         Written.
     natural : ndarray, shape (parameters + shares + components,)
         Written: the parameters in the order of their priors (exponents, floor, scales, sigma, nu,
-        tau), the shares, and the weights of the discrepancy along its directions.
+        common, tau), the shares, and the weights of the discrepancy along its directions.
     table : ndarray
         `N_SIZES` whole numbers: its length, runs, terms, exponent parameters, whether there is a
-        floor, whether there is nu, components, the length of `natural`, and the digest of the
-        code that reads it. Then priors (parameter, field), monomials (term + 1, exponent parameter
-        + 1), log centres (term), log sizes from there (term, run), log loss, root of the weight
-        (run), the sum of their logs, and of the discrepancy strengths (direction) and what each
-        does to the runs (direction, run).
+        floor, whether there is nu, whether runs of a size have noise in common, components, the
+        length of `natural`, and the digest of the code that reads it. Then priors (parameter,
+        field), monomials (term + 1, exponent parameter + 1), log centres (term), log sizes from
+        there (term, run), log loss, weight and its root (run), the sum of the logs of these; how
+        many runs repeat a size, and the sum of their squares around its mean; and of the
+        discrepancy strengths (direction) and what each does to the runs (direction, run).
     """
     n, n_terms, n_exponents = int(table[1]), int(table[2]), int(table[3])
-    floor, heavy, n_components = int(table[4]), int(table[5]), int(table[6])
+    floor, heavy, by_size, n_components = (
+        int(table[4]),
+        int(table[5]),
+        int(table[6]),
+        int(table[7]),
+    )
     n_powers, n_shares, smooth = n_terms + 1, n_terms + floor, int(n_components > 0)
-    n_parameters = n_exponents + n_shares + 1 + heavy + smooth
+    n_parameters = n_exponents + n_shares + 1 + heavy + by_size + smooth
     at = N_SIZES
     priors = table[at : at + n_parameters * N_FIELDS].reshape((n_parameters, N_FIELDS))
     at += n_parameters * N_FIELDS
@@ -64,15 +77,18 @@ def log_density(
     at += n_terms
     sizes = table[at : at + n_terms * n].reshape((n_terms, n))
     at += n_terms * n
-    observed, root_weight = table[at : at + n], table[at + n : at + 2 * n]
-    log_weights = float(table[at + 2 * n])
-    at += 2 * n + 1
+    observed, weight = table[at : at + n], table[at + n : at + 2 * n]
+    root_weight = table[at + 2 * n : at + 3 * n]
+    at += 3 * n
+    log_weights, repeats, squares = float(table[at]), float(table[at + 1]), float(table[at + 2])
+    at += 3
     strengths = table[at : at + n_components]
     at += n_components
     effects = table[at : at + n * n_components].reshape((n_components, n))
     at_share = n_exponents + 1
     at_sigma = n_exponents + n_shares
-    at_tau = at_sigma + 1 + heavy
+    at_common = at_sigma + 1 + heavy
+    at_tau = at_common + by_size
     offset = point[at_tau + 1 :]
 
     # The law at the centre of the runs; see `scaling_bayes._inference.coordinates.centred`.
@@ -124,7 +140,19 @@ def log_density(
         residual[j] = observed[j] - log_loss[j]
     sigma, _, _, density, by_log_sigma = sampled(priors[at_sigma], point[at_sigma])
     natural[at_sigma] = sigma
-    total += density + log_weights
+    total += density
+    common = 0.0
+    if by_size:
+        common, _, _, density, gradient[at_common] = sampled(priors[at_common], point[at_common])
+        natural[at_common] = common
+        total += density
+        root_weight = np.empty(n)
+        log_weights = roots_of_means(weight, common, root_weight)
+        density, slope, by_common = scatter(repeats, squares, sigma, common)
+        total += density
+        by_log_sigma += slope
+        gradient[at_common] += by_common
+    total += log_weights
     pull, precision = np.empty(n_components), np.empty(n_components)
     along = natural[n_parameters + n_shares :]
     tau, by_log_tau = 0.0, 0.0
@@ -148,6 +176,8 @@ def log_density(
         density, slope = normal(residual, root_weight, sigma, by_mean)
     total += density
     by_log_sigma += slope
+    if by_size:
+        gradient[at_common] += back_from_roots(residual, by_mean, weight, common)
 
     # Back.
     if smooth:

@@ -9,7 +9,13 @@ import numpy as np
 from scaling_bayes._inference.kernel.density_code import N_SIZES
 from scaling_bayes._inference.kernel.discrepancy_code import back_from_shift, shift
 from scaling_bayes._inference.kernel.jit import jitted
-from scaling_bayes._inference.kernel.noise_code import normal, student_t
+from scaling_bayes._inference.kernel.noise_code import (
+    back_from_roots,
+    normal,
+    roots_of_means,
+    scatter,
+    student_t,
+)
 from scaling_bayes._inference.kernel.power_sum_code import (
     back_from_centre,
     back_from_runs,
@@ -41,29 +47,35 @@ def pooled_log_density(
     Parameters
     ----------
     point : ndarray, shape (dimension,)
-        In order: the log of each spread (exponents, terms, floor); log sigma, log nu, log tau,
-        or how far above its lower bound each is; the common exponents, terms and floor; and for
-        each group its exponents, terms and floor, and the offsets of its discrepancy. What the
-        model lacks is left out.
+        In order: the log of each spread (exponents, terms, floor); log sigma, log nu, log of the
+        part of noise that runs of a size share, log tau, or how far above its lower bound each
+        is; the common exponents, terms and floor; and for each group its exponents, terms and
+        floor, and the offsets of its discrepancy. What the model lacks is left out.
     gradient : ndarray, shape (dimension,)
         Written.
     natural : ndarray
-        Written: spreads, sigma, nu, tau; the common exponents, floor and scales; and for each
+        Written: spreads, those of noise, tau; the common exponents, floor and scales; and for each
         group exponents, floor, scales, and the weights of its discrepancy along its directions.
     table : ndarray
         `N_SIZES` whole numbers: its length, groups, terms, exponent parameters, whether there is a
-        floor, whether there is nu, whether there is tau, the length of `natural`, and the digest
-        of the code that reads it. Then priors of spreads, sigma, nu, tau, exponents, floor and
-        scales; monomials and log centres as for one group; for each group where its runs alone
-        put the logs of exponents, terms and floor; for each group with which precision; and in
-        the same two ways something weak that is known without runs, as of one more group. Then
-        for each group `N_OF_GROUP` whole numbers, and sizes, log loss, weights, strengths and
+        floor, whether there is nu, whether runs of a size have noise in common, whether there is
+        tau, the length of `natural`, and the digest of the code that reads it. Then priors of
+        spreads, noise, tau, exponents, floor and scales; monomials and log centres as for one
+        group; for each group where its runs alone put the logs of exponents, terms and floor; for
+        each group with which precision; and in the same two ways something weak that is known
+        without runs, as of one more group. Then for each group `N_OF_GROUP` whole numbers, and
+        sizes, log loss, weights and their roots, the three figures that follow, strengths and
         effects as for one group.
     """
     n_groups, n_terms, n_exponents = int(table[1]), int(table[2]), int(table[3])
-    floor, heavy, smooth = int(table[4]), int(table[5]), int(table[6])
+    floor, heavy, by_size, smooth = (
+        int(table[4]),
+        int(table[5]),
+        int(table[6]),
+        int(table[7]),
+    )
     n_powers, n_spreads = n_terms + 1, 2 + floor
-    n_varied, n_scales = n_exponents + n_terms + floor, 1 + heavy + smooth
+    n_varied, n_scales = n_exponents + n_terms + floor, 1 + heavy + by_size + smooth
     n_parameters = n_spreads + n_scales + n_varied
     at = N_SIZES
     priors = table[at : at + n_parameters * N_FIELDS].reshape((n_parameters, N_FIELDS))
@@ -78,7 +90,7 @@ def pooled_log_density(
     told = table[at + n_told : at + 2 * n_told].reshape((n_groups + 1, n_varied))
     at += 2 * n_told
     at_sigma, at_common = n_spreads, n_spreads + n_scales
-    at_tau = at_common - 1
+    at_tau, at_ratio = at_common - 1, n_spreads + 1 + heavy
 
     total = 0.0
     for i in range(at_common):
@@ -86,7 +98,7 @@ def pooled_log_density(
         total += density
     spreads, by_log_spread = natural[:n_spreads], gradient[:n_spreads]
     sigma = natural[at_sigma]
-    nu, tau = natural[at_sigma + 1], natural[at_tau]
+    nu, ratio, tau = natural[at_sigma + 1], natural[at_ratio], natural[at_tau]
 
     # The common parameters, and the kind that each is of: exponents, terms, floor.
     kinds = np.ones(n_varied, dtype=np.int64)
@@ -140,9 +152,19 @@ def pooled_log_density(
         at += N_OF_GROUP
         sizes = table[at : at + n_terms * n].reshape((n_terms, n))
         at += n_terms * n
-        observed, root_weight = table[at : at + n], table[at + n : at + 2 * n]
-        total += table[at + 2 * n]
-        at += 2 * n + 1
+        observed, weight = table[at : at + n], table[at + n : at + 2 * n]
+        root_weight = table[at + 2 * n : at + 3 * n]
+        at += 3 * n
+        if by_size:
+            root_weight = np.empty(n)
+            total += roots_of_means(weight, ratio, root_weight)
+            density, slope, by_ratio = scatter(table[at + 1], table[at + 2], sigma, ratio)
+            total += density
+            gradient[at_sigma] += slope
+            gradient[at_ratio] += by_ratio
+        else:
+            total += table[at]
+        at += 3
         strengths = table[at : at + n_components]
         at += n_components
         effects = table[at : at + n * n_components].reshape((n_components, n))
@@ -204,6 +226,8 @@ def pooled_log_density(
             density, slope = normal(residual, root_weight, sigma, by_mean)
         total += density
         gradient[at_sigma] += slope
+        if by_size:
+            gradient[at_ratio] += back_from_roots(residual, by_mean, weight, ratio)
         if smooth:
             by_sigma, by_tau = back_from_shift(
                 by_mean,

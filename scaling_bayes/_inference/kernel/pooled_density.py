@@ -12,7 +12,7 @@ import numpy as np
 from scaling_bayes._inference.coordinates import reference_name
 from scaling_bayes._inference.kernel.c_functions import code_digest
 from scaling_bayes._inference.kernel.density_code import N_SIZES
-from scaling_bayes._inference.kernel.power_sum_density import PowerSumDensity
+from scaling_bayes._inference.kernel.power_sum_density import PowerSumDensity, noise_parts
 from scaling_bayes._inference.kernel.prior_fields import log_median_above, prior_fields
 from scaling_bayes._inference.kernel.told_by_groups import told_by_groups
 from scaling_bayes._inference.model import log_name, model_data
@@ -121,19 +121,18 @@ class PooledDensity:
         ]
         covariates = [log_name(term.covariate) for term in law.terms]
         for data in self.groups.values():
-            root_weight, n_components = np.sqrt(data["weight"]), self._components(data)
+            n_components = self._components(data)
             parts += [
-                [len(root_weight), n_components],
+                [len(data["weight"]), n_components],
                 [data[each] - at for each, at in zip(covariates, self._log_centres, strict=True)],
-                data["observed_log_loss"],
-                root_weight,
-                np.sum(np.log(root_weight)),
+                *noise_parts(data),
             ]
             if n_components:
                 parts += [data[STRENGTHS], (data[BASIS] @ data[DIRECTIONS]).T]
         body = np.concatenate([np.ravel(np.asarray(part, dtype=float)) for part in parts])
         sizes = [len(self.groups), len(law.terms), len(self.common.exponents), law.irreducible]
-        sizes += [self.common.heavy, self.common.n_components > 0, self.n_natural]
+        sizes += [self.common.heavy, self.common.by_size, self.common.n_components > 0]
+        sizes += [self.n_natural]
         head = [N_SIZES + len(body), *sizes, code_digest()]
         return np.concatenate([np.array(head, dtype=float), body])
 

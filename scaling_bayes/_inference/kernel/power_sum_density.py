@@ -14,10 +14,10 @@ from scaling_bayes._inference.coordinates import reference_name
 from scaling_bayes._inference.kernel.c_functions import code_digest
 from scaling_bayes._inference.kernel.density_code import N_SIZES
 from scaling_bayes._inference.kernel.prior_fields import PriorFields, log_median_above, prior_fields
-from scaling_bayes._inference.model import log_name
+from scaling_bayes._inference.model import REPEATS, SQUARES, log_name
 from scaling_bayes.discrepancy import BASIS, DIRECTIONS, STRENGTHS, WEIGHT, Discrepancy, Smooth
 from scaling_bayes.laws import Law, PowerSum
-from scaling_bayes.noise import Noise, Normal, StudentT
+from scaling_bayes.noise import BySize, Noise, Normal, StudentT
 from scaling_bayes.parameters import POSITIVE, Parameter
 
 _PROBES = 16
@@ -46,6 +46,8 @@ class PowerSumDensity:
         Their priors.
     heavy : bool
         Whether the noise is Student's.
+    by_size : bool
+        Whether runs of one size have a part of it in common.
     n_components : int
         Components of the discrepancy; 0 where there is none.
     """
@@ -56,6 +58,7 @@ class PowerSumDensity:
     parameters: list[Parameter]
     priors: list[PriorFields]
     heavy: bool
+    by_size: bool
     n_components: int
 
     @property
@@ -66,7 +69,7 @@ class PowerSumDensity:
     @property
     def dimension(self) -> int:
         """Coordinates of the sampler."""
-        n_scales = 1 + self.heavy + bool(self.n_components)
+        n_scales = 1 + self.heavy + self.by_size + bool(self.n_components)
         return len(self.exponents) + self.n_shares + n_scales + self.n_components
 
     @property
@@ -89,22 +92,19 @@ class PowerSumDensity:
         """
         covariates = [term.covariate for term in self.law.terms]
         centres = [float(np.log(data[reference_name(name)])) for name in covariates]
-        root_weight = np.sqrt(data["weight"])
-        parts = [
+        parts: list[Any] = [
             self.priors,
             self.monomials,
             centres,
             [data[log_name(name)] - at for name, at in zip(covariates, centres, strict=True)],
-            data["observed_log_loss"],
-            root_weight,
-            np.sum(np.log(root_weight)),
+            *noise_parts(data),
         ]
         if self.n_components:
             parts += [data[STRENGTHS], (data[BASIS] @ data[DIRECTIONS]).T]
         body = np.concatenate([np.ravel(part) for part in parts])
-        n_runs, n_terms = len(root_weight), len(self.law.terms)
+        n_runs, n_terms = len(data["weight"]), len(self.law.terms)
         sizes = [n_runs, n_terms, len(self.exponents), self.law.irreducible, self.heavy]
-        sizes += [self.n_components, self.n_natural]
+        sizes += [self.by_size, self.n_components, self.n_natural]
         head = [N_SIZES + len(body), *sizes, code_digest()]
         return np.concatenate([np.array(head, dtype=float), body])
 
@@ -159,6 +159,24 @@ class PowerSumDensity:
         return found
 
 
+def noise_parts(data: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Return what the noise reads: log loss, weights, and how runs scatter around means of sizes.
+
+    Parameters
+    ----------
+    data : mapping of str to ndarray
+        What `scaling_bayes._inference.model.model_data` returned.
+    """
+    root_weight = np.sqrt(data["weight"])
+    scatter = [np.sum(data.get(name, 0.0)) for name in (REPEATS, SQUARES)]
+    return [
+        data["observed_log_loss"],
+        data["weight"],
+        root_weight,
+        np.array([np.sum(np.log(root_weight)), *scatter]),
+    ]
+
+
 def power_sum_density(
     law: Law, noise: Noise, discrepancy: Discrepancy | None
 ) -> PowerSumDensity | None:
@@ -177,13 +195,19 @@ def power_sum_density(
     discrepancy : Discrepancy or None
         The discrepancy.
     """
-    heavy = type(noise).observe is StudentT.observe
-    read = [*(("sigma", "nu") if heavy else ("sigma",)), *(() if discrepancy is None else ("tau",))]
+    heavy, by_size = type(noise).observe is StudentT.observe, isinstance(noise, BySize)
+    read = [
+        "sigma",
+        *(("nu",) if heavy else ()),
+        *(("common",) if by_size else ()),
+        *(() if discrepancy is None else ("tau",)),
+    ]
     if not (
         isinstance(law, PowerSum)
         and type(law).loss is PowerSum.loss
         and (heavy or type(noise).observe is Normal.observe)
         and type(noise).scale in {StudentT.scale, Normal.scale}
+        and type(noise).independent in {Noise.independent, BySize.independent}
         and (discrepancy is None or type(discrepancy).create_centred is Smooth.create_centred)
     ):
         return None
@@ -206,7 +230,9 @@ def power_sum_density(
     if len(priors) < len(parameters) or bounded:
         return None
     n_components = 0 if discrepancy is None else discrepancy.n_components
-    return PowerSumDensity(law, exponents, monomials, parameters, priors, heavy, n_components)
+    return PowerSumDensity(
+        law, exponents, monomials, parameters, priors, heavy, by_size, n_components
+    )
 
 
 def _monomials(law: PowerSum, names: list[str]) -> np.ndarray | None:

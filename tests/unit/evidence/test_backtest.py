@@ -298,4 +298,4 @@ def test_a_fitter_is_pickled_without_its_compiled_model(fitter, fit):
     copied = pickle.loads(pickle.dumps(fitter))
     assert copied.law == fit.law
     assert copied.settings == fitter.settings
-    assert copied._prepared is None
+    assert not copied._prepared

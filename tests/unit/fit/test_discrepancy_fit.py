@@ -287,7 +287,7 @@ def test_the_same_seed_gives_the_same_fit(smooth_fitter, smooth_fit, bent_runs):
 
 def test_a_pickled_fitter_keeps_its_discrepancy(smooth_fitter, smooth_fit):
     copy = pickle.loads(pickle.dumps(smooth_fitter))
-    assert copy._prepared is None
+    assert not copy._prepared
     assert copy.discrepancy == Smooth()
     unpickled = pickle.loads(pickle.dumps(replace(smooth_fit)))
     assert unpickled.discrepancy == Smooth()

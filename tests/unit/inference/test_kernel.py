@@ -15,15 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytensor.compile.mode import Mode
+from scipy import stats
 
 import scaling_bayes as sb
 from scaling_bayes import Prior
 from scaling_bayes._inference.kernel.c_functions import code_digest
 from scaling_bayes._inference.kernel.density_code import N_SIZES, log_density
 from scaling_bayes._inference.kernel.elementary_code import exp, log
-from scaling_bayes._inference.kernel.noise_code import digamma
+from scaling_bayes._inference.kernel.noise_code import digamma, normal, roots_of_means, scatter
 from scaling_bayes._inference.kernel.nuts_model import KernelModel
-from scaling_bayes._inference.kernel.power_sum_density import PowerSumDensity, power_sum_density
+from scaling_bayes._inference.kernel.power_sum_density import (
+    PowerSumDensity,
+    noise_parts,
+    power_sum_density,
+)
 from scaling_bayes._inference.model import model_data
 
 AS_WRITTEN = {"mode": Mode(linker="py", optimizer=None)}
@@ -124,6 +129,42 @@ def test_priors_of_a_user_are_those_of_pymc(prior, weighted):
         priors["L_inf"] = prior
     law = sb.laws.Chinchilla(priors=priors)
     assert_alike(weighted, law, sb.noise.Normal(), None)
+
+
+@pytest.fixture(scope="module")
+def of_sizes(weighted) -> sb.Runs:
+    """The same, with how runs scatter around the means where it is known."""
+    known = np.resize([np.nan, 0.004, 0.002], 40)
+    return sb.Runs(weighted.frame.assign(seed_sd=known))
+
+
+@pytest.mark.parametrize("discrepancy", [None, sb.discrepancy.Smooth()], ids=["law", "smooth"])
+@pytest.mark.parametrize("noise", [sb.noise.StudentTBySize(), sb.noise.NormalBySize()])
+def test_noise_by_size_is_that_of_pymc(noise, discrepancy, of_sizes):
+    assert_alike(of_sizes, sb.laws.Chinchilla(), noise, discrepancy)
+
+
+def test_noise_by_size_is_a_normal_of_the_runs_with_a_part_in_common(simulate):
+    """Against the density of all log losses at once, whose covariance is written out."""
+    sizes = simulate(3).frame.drop(columns=["loss", "weight"])
+    rng = np.random.default_rng(2)
+    frame = sizes.loc[[0, 0, 1, 1, 1, 2]].reset_index(drop=True)
+    frame["loss"] = np.exp(1 + 0.02 * rng.standard_normal(6))
+    rows = sb.read_runs(frame)
+    data, p = model_data(rows.means_by_size(), sb.laws.Chinchilla()), (0.02, 1.7)
+    same = frame["n_params"].to_numpy()[:, None] == frame["n_params"].to_numpy()
+    covariance = p[0] ** 2 * (p[1] * same + np.eye(6)) / (1 + p[1])
+    levels = []
+    for level in (0.9, 1.05):
+        mean, weight, _, figures = noise_parts(data)
+        root = np.empty(3)
+        total = roots_of_means(weight, p[1], root)
+        total += scatter(figures[1], figures[2], *p)[0]
+        total += normal(mean - level, root, p[0], np.empty(3))[0]
+        whole = stats.multivariate_normal(np.full(6, level), covariance)
+        levels.append(total - whole.logpdf(np.log(frame["loss"])))
+    # The density of means and contrasts differs by the volume of n runs as their mean.
+    np.testing.assert_allclose(levels, 0.5 * np.log(2 * 3), rtol=1e-9)
 
 
 class TwoExponents(sb.laws.Chinchilla):

@@ -29,6 +29,7 @@ def groups(simulate) -> dict[str, sb.Runs]:
     for seed, (name, n) in enumerate(SIZES_OF_GROUPS.items()):
         frame = simulate(n, seed=seed).frame.copy()
         frame["weight"] = np.resize([1.0, 4.0, 9.0], n)
+        frame["seed_sd"] = np.resize([np.nan, 0.004, 0.002], n)
         frame["loss"] *= 1 + 0.1 * seed
         found[name] = sb.Runs(frame)
     return found
@@ -102,7 +103,13 @@ def written_out(density, groups, law, noise, discrepancy, point) -> float:
             mean = mean + basis @ weight
             total += stats.norm(0, float(found["tau"])).logpdf(weight).sum()
         frame = own.frame
-        scale = float(found["sigma"]) / np.sqrt(frame["weight"].to_numpy())
+        sigma, shared = float(found["sigma"]), float(found.get("common", 0.0))
+        scale = sigma * np.sqrt((shared + 1 / frame["weight"].to_numpy()) / (shared + 1))
+        if "common" in found:
+            repeats = np.where(frame["seed_sd"].isna(), 0.0, frame["weight"] - 1)
+            variance = sigma**2 / (1 + shared)
+            squares = np.nansum(repeats * frame["seed_sd"] ** 2)
+            total -= 0.5 * (repeats.sum() * np.log(2 * np.pi * variance) + squares / variance)
         shape = stats.t(float(found["nu"])) if "nu" in found else stats.norm()
         total += np.sum(shape.logpdf((np.log(frame["loss"]) - mean) / scale) - np.log(scale))
     return total
@@ -132,6 +139,7 @@ STUDENT, NORMAL, SMOOTH = sb.noise.StudentT(), sb.noise.Normal(), sb.discrepancy
     [
         (sb.laws.Coupled(), STUDENT, SMOOTH),
         (sb.laws.Coupled(), NORMAL, None),
+        (sb.laws.Chinchilla(), sb.noise.StudentTBySize(), SMOOTH),
         (sb.laws.Chinchilla(), NORMAL, SMOOTH),
         (sb.laws.Kaplan(), STUDENT, SMOOTH),
         (sb.laws.REGISTRY["power-n"](), STUDENT, None),

@@ -5,11 +5,13 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+import scaling_bayes as sb
 from scaling_bayes import noise
 
 N_DRAWS = 2000
 SIGMA = np.array([0.01, 0.04])
 NU = np.array([3.0, 30.0])
+COMMON = np.array([0.3, 4.0])
 
 
 @pytest.fixture(params=sorted(noise.REGISTRY))
@@ -24,7 +26,7 @@ def draws() -> xr.Dataset:
     return xr.Dataset(
         {
             name: (("chain", "draw"), np.repeat(values[:, None], N_DRAWS, axis=1))
-            for name, values in {"sigma": SIGMA, "nu": NU}.items()
+            for name, values in {"sigma": SIGMA, "nu": NU, "common": COMMON}.items()
         }
     )
 
@@ -38,7 +40,9 @@ def log_loss() -> xr.DataArray:
 
 
 def standard(model: noise.Noise, chain: int) -> stats.rv_continuous:
-    return {"normal": stats.norm(), "student-t": stats.t(NU[chain])}[model.name]
+    return {"normal": stats.norm(), "student-t": stats.t(NU[chain])}[
+        model.name.removesuffix("-by-size")
+    ]
 
 
 def test_it_is_registered_under_its_own_name(model):
@@ -83,4 +87,22 @@ def test_points_without_a_dim_are_taken(model, log_loss, draws):
 def test_a_mean_of_many_runs_scatters_less(model, log_loss, draws):
     one = model.sample(log_loss, draws, np.random.default_rng(1)) - log_loss
     hundred = model.sample(log_loss, draws, np.random.default_rng(1), weight=100.0) - log_loss
-    np.testing.assert_allclose(hundred, one / 10, rtol=1e-6, atol=1e-12)
+    common = xr.DataArray(COMMON, dims="chain") if isinstance(model, noise.BySize) else 0.0
+    narrower = ((common + 1 / 100) / (common + 1)) ** 0.5
+    np.testing.assert_allclose(hundred, one * narrower, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["normal", "student-t"])
+def test_noise_of_runs_becomes_one_by_size_with_its_priors(name):
+    prior = sb.Prior("HalfNormal", sigma=0.1)
+    found = noise.by_size(noise.REGISTRY[name](priors={"sigma": prior}))
+    assert found.name == f"{name}-by-size"
+    assert found.priors["sigma"] == prior
+    assert noise.by_size(found) is found
+
+
+def test_noise_of_a_user_does_not_become_one_by_size():
+    class Wide(noise.Normal):
+        name = "wide"
+
+    assert noise.by_size(Wide()) is None

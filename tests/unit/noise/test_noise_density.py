@@ -11,7 +11,9 @@ from scipy import stats
 from scaling_bayes import noise
 
 RNG = np.random.default_rng(0)
-P = SimpleNamespace(sigma=np.exp(RNG.normal(-4, 1, 6)), nu=2 + RNG.gamma(2, 5, 6))
+P = SimpleNamespace(
+    sigma=np.exp(RNG.normal(-4, 1, 6)), nu=2 + RNG.gamma(2, 5, 6), common=RNG.gamma(2, 1, 6)
+)
 OBSERVED, CURVE = RNG.normal(1, 0.05, (4, 1)), RNG.normal(1, 0.05, 6)
 
 
@@ -31,15 +33,16 @@ def test_the_formula_is_what_is_observed_with(model, weight):
 
 @pytest.mark.parametrize("weight", [1.0, 9.0])
 def test_the_formula_is_that_of_scipy(model, weight):
-    known = {
-        "normal": stats.norm(CURVE, P.sigma / weight**0.5),
-        "student-t": stats.t(P.nu, CURVE, P.sigma / weight**0.5),
-    }[model.name]
+    common = P.common if isinstance(model, noise.BySize) else 0.0
+    scale = P.sigma * ((common + 1 / weight) / (common + 1)) ** 0.5
+    known = {"normal": stats.norm(CURVE, scale), "student-t": stats.t(P.nu, CURVE, scale)}[
+        model.name.removesuffix("-by-size")
+    ]
     np.testing.assert_allclose(
         model.log_density(OBSERVED, CURVE, P, weight=weight), known.logpdf(OBSERVED), rtol=1e-9
     )
 
 
 def test_single_numbers_are_taken(model):
-    p = SimpleNamespace(sigma=0.01, nu=5.0)
+    p = SimpleNamespace(sigma=0.01, nu=5.0, common=1.0)
     assert np.ndim(model.log_density(1.0, 1.01, p)) == 0
