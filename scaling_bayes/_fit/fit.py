@@ -181,7 +181,7 @@ class Fit(Answers):
         return summarise(
             self,
             self.diagnostics,
-            n_runs=len(self.runs),
+            counted=self.runs.counted,
             retried=bool(self.data_tree.attrs.get(RETRIED_KEY, 0)),
             remarks=(
                 *shared_in_words(self, prob=prob, kind=kind),
@@ -274,7 +274,7 @@ class Fit(Answers):
     def __repr__(self) -> str:
         error = "" if self.discrepancy is None else f" and {self.discrepancy.name} discrepancy"
         return (
-            f"Fit of {self.law.name} with {self.noise.name} noise{error} to {len(self.runs)} runs "
+            f"Fit of {self.law.name} with {self.noise.name} noise{error} to {self.runs.counted} "
             f"({self.runs.source}): {self.diagnostics}"
         )
 

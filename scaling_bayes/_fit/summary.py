@@ -70,7 +70,7 @@ def summarise(
     source: LawDraws,
     diagnostics: Diagnostics,
     *,
-    n_runs: int,
+    counted: str,
     retried: bool,
     remarks: Iterable[str] = (),
     prob: float = DEFAULT_PROB,
@@ -84,8 +84,8 @@ def summarise(
         Draws of the parameters of law, noise and discrepancy.
     diagnostics : Diagnostics
         Figures of the sampler.
-    n_runs : int
-        Number of runs that were fitted.
+    counted : str
+        How many runs were fitted, in words.
     retried : bool
         Whether the draws are those of the second try.
     remarks : iterable of str
@@ -127,7 +127,7 @@ def summarise(
             )
     table = pd.DataFrame(rows).set_index("parameter")
     words = (
-        f"{source.law.name} fitted to {n_runs} runs.",
+        f"{source.law.name} fitted to {counted}.",
         *(
             f"{name} is held at {value:g}: it has no interval, and every answer takes it for known."
             for name, value in held.items()

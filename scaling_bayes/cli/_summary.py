@@ -61,7 +61,7 @@ def pooled_summary_of(fit: PooledFit, view: View) -> Answer:
     kinds = list(borrowed.columns[2:])
     tables = [
         table_of(
-            f"Posterior of {fit.law.name} by {fit.groups.by}, {len(fit.runs)} runs from "
+            f"Posterior of {fit.law.name} by {fit.groups.by}, {fit.runs.counted} from "
             f"{fit.runs.source}",
             ["", fit.groups.by, "median", f"{view.percent} interval"],
             [
@@ -132,7 +132,7 @@ def _table(fit: Fit, rows: list[dict[Any, Any]], view: View) -> Group:
     )
     return table_of(
         f"Posterior of {fit.law.name} with {fit.noise.name} noise{error} on log loss, "
-        f"{len(fit.runs)} runs from {fit.runs.source}",
+        f"{fit.runs.counted} from {fit.runs.source}",
         ["", "median", f"{view.percent} interval", "sd", "R-hat", "ESS", "unit"],
         [_cells(row) for row in rows],
         caption=f"{shown}. Intervals: {view.interval_in_words}, of the parameters. ESS: the "

@@ -53,9 +53,11 @@ def read_runs(
         - ``group``: text, such as the data set or architecture;
         - ``seed``: any label of a repetition;
         - ``n_params_non_embedding``: parameters without embeddings;
-        - ``weight``: the number of equal runs a row is the mean of, so that the noise of the
-          row is smaller by the square root; a whole number, at most 1000, since beyond that
-          the noise of a mean is less than what rounding a loss to three decimals leaves.
+        - ``run``, ``run_id`` or ``run_name``: which training run a row is of; a fit takes the last
+          row of each;
+        - ``weight``: the number of runs of one size, such as seeds, that a row is the mean of; a
+          whole number, at most 1000. A fit makes such rows of runs of one size by itself;
+        - ``seed_sd``: how log losses of these runs scatter, as a standard deviation.
 
         Sizes may have units: ``"7B"``, ``"1.4T"``, ``"3.2 PF-days"``. All other columns are
         carried along.

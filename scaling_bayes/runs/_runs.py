@@ -85,8 +85,15 @@ class Runs:
         return self._sizes_of(self.frame)
 
     def __len__(self) -> int:
-        """Return the number of runs."""
+        """Return the number of rows."""
         return len(self.frame)
+
+    @property
+    def counted(self) -> str:
+        """How many runs there are, in words, such as ``"112 runs in 14 rows"``."""
+        n_runs = int(self.frame["weight"].sum())
+        words = f"{n_runs} run{'' if n_runs == 1 else 's'}"
+        return words if n_runs == len(self) else f"{words} in {len(self)} rows"
 
     def covariates(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Return columns as float arrays, by name.
@@ -238,13 +245,12 @@ class Runs:
         several = self.frame.duplicated(keys).any()
         if not several or SEED_SD in self.frame or (self.frame["weight"] > 1).any():
             return self
-        source = f"{self.source}, means of {len(self)} runs by size"
-        return replace(self, frame=means_by_size(self.frame, keys), source=source)
+        return replace(self, frame=means_by_size(self.frame, keys))
 
     @printed
     def __repr__(self) -> str:
         """Return how many runs there are, and their ranges in people's units."""
-        head = f"Runs from {self.source}: {len(self)} run{'' if len(self) == 1 else 's'}"
+        head = f"Runs from {self.source}: {self.counted}"
         if not len(self):
             return head
         ranges: dict[str, list[str]] = {

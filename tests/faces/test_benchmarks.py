@@ -24,6 +24,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("rows", ["60", "240", "Slope in log-log"]),
         ("first_answer", ["scaling_bayes, warm", "with discrepancy, in a session"]),
         ("pooling", ["6", "tiny_transformers"]),
+        ("seeds", ["seeds", "checkpoints"]),
         ("startup", ["import scaling_bayes", "scaling-bayes --help"]),
     ],
 )

@@ -347,7 +347,7 @@ def test_demo_sets_the_truth_beside_the_intervals(run: Run, tmp_path: Path) -> N
     fit = sb.load(folder / "fit.nc")
     assert fit.diagnostics.converged
     assert fit.label == "coupled with smooth discrepancy"
-    assert "coupled fitted to 101 runs" in words
+    assert "coupled fitted to 101 runs in 77 rows" in words
     bounds = fit.forecast(ordered, seed=1).interval().values.T
     inside = 0
     for (lower, upper), loss in zip(bounds, ordered["loss"], strict=True):

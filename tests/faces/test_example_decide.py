@@ -30,7 +30,7 @@ def output_of(*arguments: Path) -> str:
 def test_without_runs_the_tiny_models_are_decided_on():
     output = output_of()
     assert "these are the tiny models of the package" in output
-    assert "101 runs (tiny_transformers.csv)" in output
+    assert "101 runs in 77 rows (tiny_transformers.csv)" in output
     assert "With probability 0.9 it is worth it" in output
 
 

@@ -257,7 +257,7 @@ def drawings(name: str, fit: sb.Fit) -> Mapping[str, Callable[[], object]]:
 NAMED = ("loss", "loss along N", "contours", "frontier", "regret", "spending", "residuals")
 
 
-@pytest.mark.parametrize("name", [*TEX, NAME])
+@pytest.mark.parametrize("name", [" ".join(TEX), NAME])
 def test_every_picture_shows_a_name_to_the_letter(name: str, fit: sb.Fit) -> None:
     for what, draw in drawings(name, fit).items():
         ax = np.ravel(np.asarray(draw(), dtype=object))[0]

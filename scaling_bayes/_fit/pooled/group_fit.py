@@ -61,4 +61,4 @@ class GroupFit(Answers):
 
     @printed
     def __repr__(self) -> str:
-        return f"Group {self.label} of a pooled fit of {self.law.name}, {len(self.runs)} runs"
+        return f"Group {self.label} of a pooled fit of {self.law.name}, {self.runs.counted}"

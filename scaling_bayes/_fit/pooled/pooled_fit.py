@@ -271,7 +271,7 @@ class PooledFit(Mapping[str, GroupFit]):
         low, high = interval(spread, prob=prob, kind=kind).values
         before = probability_below(self.groups.priors["spread_exponents"], _ALIKE)
         words = [
-            f"{self.law.name} fitted to {len(self.runs)} runs of {len(self)} groups by "
+            f"{self.law.name} fitted to {self.runs.counted} of {len(self)} groups by "
             f"{self.groups.by}, which vary around common parameters.",
             f"Exponents of groups differ by a factor of exp(s), s = {float(spread.median()):.2g} "
             f"[{low:.2g}, {high:.2g}] (median and {100 * prob:g}% {kind} interval). They are as "
@@ -370,7 +370,7 @@ class PooledFit(Mapping[str, GroupFit]):
     @printed
     def __repr__(self) -> str:
         return (
-            f"Pooled fit of {self.law.name} to {len(self.runs)} runs of {len(self)} groups by "
+            f"Pooled fit of {self.law.name} to {self.runs.counted} of {len(self)} groups by "
             f"{self.groups.by} ({self.runs.source}): {self.diagnostics}{in_lines(self.doubts)}"
         )
 

@@ -40,7 +40,7 @@ def fitted(of_seeds, fitter) -> sb.Fit:
 def test_runs_of_one_size_are_one_row_with_noise_in_common(fitted):
     assert isinstance(fitted.noise, sb.noise.StudentTBySize)
     assert len(fitted.runs) == 14
-    assert "means of 112 runs by size" in repr(fitted)
+    assert "112 runs in 14 rows" in repr(fitted)
     assert not fitted.doubts
     share = fitted.noise_draws["common"] / (1 + fitted.noise_draws["common"])
     low, high = share.quantile([0.01, 0.99])

@@ -67,7 +67,7 @@ def test_runs_of_a_size_become_their_mean():
     assert np.isnan(found.frame["seed_sd"].iloc[1])
     assert found.frame["site"].tolist() == ["here", "here"]
     assert "seed" not in found.frame
-    assert found.source == "DataFrame, means of 4 runs by size"
+    assert found.counted == "4 runs in 2 rows"
 
 
 @pytest.mark.parametrize("name", ["group", "unique_tokens", "lr", "n_params_active"])
