@@ -68,6 +68,10 @@ from ._recipes import RecipeFitter as RecipeFitter
 from ._recipes import RecipesAt as RecipesAt
 from ._recipes import SameWinner as SameWinner
 from ._recipes import compare_recipes as compare_recipes
+from ._task import Link as Link
+from ._task import TaskFit as TaskFit
+from ._task import TaskForecast as TaskForecast
+from ._task import fit_task as fit_task
 from .laws import Law as Law
 from .priors import Prior as Prior
 from .runs import COVARIATES as COVARIATES

@@ -102,7 +102,8 @@ class _Nutpie:
     def __call__(
         self, data: Mapping[str, np.ndarray], settings: SamplerSettings, seed: int, watch: Watch
     ) -> xr.DataTree:
-        data = {**data, "run": np.array(len(data["observed_log_loss"]))}
+        n_runs = next(len(values) for values in data.values() if values.ndim)
+        data = {**data, "run": np.array(n_runs)}
         if self._compiled is None:
             self._compiled = compiled(self._model, data)
         # Natural coordinates do not read the centres, and nutpie knows only what is read.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -51,22 +51,25 @@ Path = Callable[[LawDraws, "xr.DataArray"], "xr.DataArray"]
 
 @dataclass(frozen=True, eq=False)
 class ComputeToReach:
-    """Posterior of the compute at which the mean of runs reaches target losses.
+    """Posterior of the compute at which the mean of runs reaches targets.
 
     Attributes
     ----------
     label : str
         The fit, published law or average.
     targets : ndarray
-        Target losses in nats per token, of shape (target,).
+        Target losses in nats per token, or accuracies, of shape (target,).
     flops : DataArray
         Compute in FLOPs when allocated optimally, with dims chain, draw and target; infinite
-        where the target lies at or below the irreducible loss.
+        where the target lies at or below the irreducible loss, or is no accuracy that it brings.
+    of : {"loss", "accuracy"}
+        What the targets are.
     """
 
     label: str
     targets: np.ndarray
     flops: xr.DataArray
+    of: Literal["loss", "accuracy"] = "loss"
 
     @property
     def probability_never(self) -> xr.DataArray:
@@ -101,15 +104,15 @@ class ComputeToReach:
         def words(flops: float) -> str:
             return "never" if np.isinf(flops) else format_quantity(flops, kind="flops")
 
-        title = f"Compute at which {self.label} reaches a loss: {shown_in_words(self.flops)}" + (
+        title = f"Compute at which {self.label} reaches a target: {shown_in_words(self.flops)}" + (
             "" if is_point(self.flops) else " of the mean of runs"
         )
         rows = self.to_frame().to_dict("records")
         if is_point(self.flops):
-            lines = [f"  loss {row['target']:g}: {words(row['flops'])}" for row in rows]
+            lines = [f"  {self.of} {row['target']:g}: {words(row['flops'])}" for row in rows]
         else:
             lines = [
-                f"  loss {row['target']:g}: {words(row['flops'])} "
+                f"  {self.of} {row['target']:g}: {words(row['flops'])} "
                 f"[{words(row['flops_lower'])}, {words(row['flops_upper'])}], "
                 f"never with probability {row['probability_never']:.2f}"
                 for row in rows
@@ -163,11 +166,24 @@ def compute_to_reach(
 
     def of_law(one: LawDraws) -> xr.DataArray:
         every = target.broadcast_like(one.draws[one.law.parameter_names[0]])
-        find = _by_law if discrepancy_of(one) is None else _with_discrepancy
-        return find(one, every.transpose("chain", "draw", "target"))
+        return flops_of_mean(one, every.transpose("chain", "draw", "target"))
 
     flops = mix(source, of_law)
     return ComputeToReach(source.label, targets, flops)
+
+
+def flops_of_mean(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
+    """Return the compute at which each draw of the mean of runs reaches targets of its own.
+
+    Parameters
+    ----------
+    source : LawDraws
+        The law and its draws.
+    target : DataArray
+        Losses in nats per token, with dims chain, draw and target.
+    """
+    find = _by_law if discrepancy_of(source) is None else _with_discrepancy
+    return find(source, target)
 
 
 def _by_law(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
@@ -184,7 +200,7 @@ def _with_discrepancy(source: LawDraws, target: xr.DataArray) -> xr.DataArray:
     n_above = (lowest > target).sum("budget").transpose(*target.dims)
     after = n_above.clip(1, len(log_c) - 1)
     high, low = (lowest.isel(budget=after - step) for step in (1, 0))
-    share = (high - target) / (high - low).where(high > low, 1.0)
+    share = ((high - target) / (high - low).where(high > low, 1.0)).clip(0, 1)
     inside = np.exp(log_c[after.to_numpy() - 1] + share * (log_c[1] - log_c[0]))
     before, beyond = (
         _by_law(source, target * by_law.isel(budget=end) / lowest.isel(budget=end))

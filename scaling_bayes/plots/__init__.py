@@ -20,6 +20,7 @@ from scaling_bayes.plots._range import plot_range
 from scaling_bayes.plots._regret import plot_regret
 from scaling_bayes.plots._residuals import plot_residuals
 from scaling_bayes.plots._spending import plot_spending
+from scaling_bayes.plots._task import plot_task
 
 __all__ = [
     "plot_compare",
@@ -34,4 +35,5 @@ __all__ = [
     "plot_regret",
     "plot_residuals",
     "plot_spending",
+    "plot_task",
 ]
