@@ -71,10 +71,6 @@ def plot_task(
         ax.plot(observed["loss"], observed["accuracy"], "D", color="C3", label="runs not seen")
     ax.axvline(table["loss"].min(), color="grey", linestyle=":", label="lowest loss seen")
     ax.axhline(task.link.chance, color="grey", linestyle="--", label="chance")
-    ax.set_xscale("log")
-    for formatted in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
-        formatted("{x:.3g}")
-    ax.tick_params(axis="x", which="both", labelsize="small")
     ax.invert_xaxis()
     ax.set_xlabel(f"loss of the task, {task.loss.runs.loss_unit}")
     ax.set_ylabel("accuracy")

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import scaling_bayes as sb
+from scaling_bayes._task.task_table import checked
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +74,4 @@ def test_a_task_that_no_small_run_has_learned_is_refused(real_data):
     small = table[(table["task"] == "mmlu_avg_test") & (table["n_params"] < 2e8)]
     first = small.assign(loss=small["task_loss"], n_questions=500)
     with pytest.raises(sb.errors.InputError, match="no run of the task is off chance"):
-        from scaling_bayes._task.task_table import checked
-
         checked(first, 0.25)
