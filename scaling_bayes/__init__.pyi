@@ -68,6 +68,7 @@ from ._recipes import RecipeFitter as RecipeFitter
 from ._recipes import RecipesAt as RecipesAt
 from ._recipes import SameWinner as SameWinner
 from ._recipes import compare_recipes as compare_recipes
+from ._report import report as report
 from ._task import Link as Link
 from ._task import TaskFit as TaskFit
 from ._task import TaskForecast as TaskForecast
