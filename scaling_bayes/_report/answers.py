@@ -116,14 +116,15 @@ def target(asked: Asked) -> Section:
 def chart(asked: Asked) -> Section:
     """Return pictures of the forecast and of the budget."""
     fit, budget = asked.fit, asked.decision.budget
-    smallest = float(fit.runs.frame["flops"].min())
-    budgets = np.geomspace(smallest, max(budget, smallest * 1.01), 30)
+    smallest, largest = (float(end(fit.runs.frame["flops"])) for end in (np.min, np.max))
+    budgets = np.geomspace(smallest, max(budget, largest), 30)
     drawn = (
         picture(
-            lambda: plots.plot_loss(fit),
+            lambda: plots.plot_loss(fit, along="flops", limits=(smallest, max(budget, largest))),
             "loss",
             "Loss against compute",
-            "Runs, and the loss of the mean curve with its 90% equal-tailed interval.",
+            "Runs, and the loss at the best allocation up to the budget: the mean curve and a new "
+            "run, with 90% equal-tailed intervals. The line is dashed beyond the runs.",
         ),
         picture(
             lambda: plots.plot_frontier(fit, flops=budgets),
@@ -176,7 +177,10 @@ def track_record(asked: Asked) -> Section:
         f"Fitted to the runs below each of {len(frame)} cuts by compute, the model forecast the "
         f"runs above: the 90% intervals of a new run held {int(held.sum())} of {len(new)} times.",
         *(
-            ("Intervals of this sweep hold less often than they say: widen them in your mind.",)
+            (
+                "On these runs the intervals hold less often than they say; take those above for "
+                "too narrow as well.",
+            )
             if held.mean() < 0.75
             else ()
         ),

@@ -72,8 +72,8 @@ def runs(asked: Asked) -> Section:
     """Return the table of runs in short."""
     table = asked.fit.runs
     rows = [
-        (name, *(format_quantity(end(table.frame[name]), kind=name) for end in (np.min, np.max)))
-        for name in SIZES
+        (letter, *(format_quantity(end(table.frame[name]), kind=name) for end in (np.min, np.max)))
+        for letter, name in zip("NDC", SIZES, strict=True)
         if name in table.frame
     ]
     losses = [format(end(table.frame["loss"]), ".4g") for end in (np.min, np.max)]

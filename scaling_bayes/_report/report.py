@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scaling_bayes._decision import decide
-from scaling_bayes._files.user_path import path_of
+from scaling_bayes._files.user_path import writable
 from scaling_bayes._files.whole_files import write_whole
 from scaling_bayes._fit.fit import Fit
 from scaling_bayes._prediction.forecast_answer import check_target
@@ -81,7 +81,7 @@ def report(
     """
     if not isinstance(fit, Fit):
         raise InputError(f"fit is a {type(fit).__name__}; give what sb.fit(...) returns.")
-    where = path_of(path)
+    where = writable(path, "path")
     page = _PAGES.get(where.suffix.lower())
     if page is None:
         raise InputError(
@@ -93,7 +93,7 @@ def report(
     if "flops" not in fit.runs.sizes:
         raise InputError("the runs have no compute, so that nothing can be said of a budget.")
     largest = float(fit.runs.frame["flops"].max())
-    budget = TIMES_LARGEST * largest if flops is None else float(sizes("flops", flops))
+    budget = TIMES_LARGEST * largest if flops is None else float(sizes("flops", flops).item())
     asked = Asked(fit, decide(fit, flops=budget), target, seed)
     checked = fit.check(seed=seed)
     first = [

@@ -23,6 +23,7 @@ from scaling_bayes.cli import (
     _import,
     _next_run,
     _plot,
+    _report,
     _summary,
 )
 from scaling_bayes.cli._answer import note
@@ -75,6 +76,7 @@ app.command(_diagnose.diagnose, help_epilogue=_diagnose.EXAMPLES)
 app.command(_compare.compare, help_epilogue=_compare.EXAMPLES)
 app.command(_backtest.backtest, help_epilogue=_backtest.EXAMPLES)
 app.command(_plot.plot, help_epilogue=_plot.EXAMPLES)
+app.command(_report.report, help_epilogue=_report.EXAMPLES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
