@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,7 @@ def main() -> None:
     rows, failed = [], []
     for source, runs in sweeps(options.data):
         for kept in QUICK_KEPT if options.quick else KEPT:
-            for name, rest, hidden in splits(runs, kept):
+            for name, rest, hidden in islice(splits(runs, kept), 1 if options.quick else None):
                 found = ways(rest, hidden, name, **how)
                 row = {"source": source, "kept": kept, "group": name}
                 if len(found) < WAYS - (kept < FEWEST_BY_ITSELF):

@@ -44,10 +44,10 @@ def benchmark() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def scored(benchmark, real_data, settings) -> pd.DataFrame:
+def scored(benchmark, real_data) -> pd.DataFrame:
     folder = real_data("olmo_ladder_tasks.csv").parent
     real_data("olmo_ladder_task_checkpoints.csv")
-    found = benchmark.olmo(folder, settings, None)
+    found = benchmark.olmo(folder, sb.SamplerSettings(draws=500, progressbar=False), None)
     logger.info("\n%s", found.round(3).to_string())
     return found
 
