@@ -22,7 +22,7 @@ _SHOWN: Final = 5
 
 
 def is_run(path: Path) -> bool:
-    """Return whether a file is that of one run, by its name."""
+    """Return whether a file is one of runs, by its name."""
     return _kind_of(path.name) is not None
 
 
@@ -57,15 +57,16 @@ def table_of_runs(paths: Sequence[Path], source: str) -> pd.DataFrame:
     unreadable: list[str] = []
     for kind, path in _files(paths):
         try:
-            record = kind.read(path)
+            records = kind.read(path)
         except RecordError as error:
             unreadable.append(f"{path} {error}")
             continue
         # Checkpoints of one run lie beside each other: the farthest counts.
         folder = str(path.parent.parent)
-        key = kind.name, record.name, folder if record.step else str(path)
-        if key not in found or found[key].step < record.step:
-            found[key] = record
+        for record in records:
+            key = kind.name, record.name, folder if record.step else str(path)
+            if key not in found or found[key].step < record.step:
+                found[key] = record
     if not found:
         known = ", ".join(f"{kind.file_name} ({kind.name})" for kind in KINDS)
         why = f" ({unreadable[0]})" if unreadable else ""

@@ -43,8 +43,8 @@ def read_runs(
         as ``config/n_params``), Parquet, or Excel where openpyxl is installed; each also packed
         by gzip. Or a folder, several paths or a pattern of runs as trackers leave them:
         ``tracker_metrics.jsonl`` (levanter), ``run-*.wandb`` or ``wandb-summary.json`` with
-        ``config.yaml`` (W&B), ``trainer_state.json`` (Hugging Face), event files (TensorBoard). Or
-        a pandas DataFrame, or any other data frame that turns into one (polars, pyarrow).
+        ``config.yaml`` (W&B), ``trainer_state.json`` (Hugging Face), event files (TensorBoard),
+        ``mlflow.db`` or run folders (MLflow), ``*.log`` (Megatron, nanoGPT, torchtitan). Or a pandas DataFrame, or any other data frame that turns into one (polars, pyarrow).
 
         The table has ``loss`` (nats per token) and at least two of ``n_params``, ``tokens`` and
         ``flops``; the third is C = k N D, also in single rows that leave one of three blank. One

@@ -5,7 +5,9 @@ from __future__ import annotations
 from scaling_bayes.runs._trackers import (
     event_file,
     levanter,
+    mlflow,
     trainer_state,
+    training_log,
     wandb_log,
     wandb_summary,
 )
@@ -17,6 +19,9 @@ KINDS: tuple[Kind, ...] = (
     wandb_summary.KIND,
     trainer_state.KIND,
     event_file.KIND,
+    mlflow.FOLDER,
+    mlflow.DATABASE,
+    training_log.KIND,
 )
 """The kinds that are known. A kind is a file with `Kind` in it, and a line here."""
 

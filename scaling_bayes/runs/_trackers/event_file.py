@@ -14,6 +14,7 @@ from scaling_bayes.runs._trackers.run_record import (
     RecordError,
     RunRecord,
     guessed_run,
+    one,
 )
 
 # Numbers of fields in Event, Summary, Summary.Value and TensorProto.
@@ -120,4 +121,4 @@ def _masked_crc(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-KIND = Kind("TensorBoard", "events.out.tfevents.*", read)
+KIND = Kind("TensorBoard", "events.out.tfevents.*", one(read))

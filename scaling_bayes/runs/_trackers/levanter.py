@@ -11,6 +11,7 @@ from scaling_bayes.runs._trackers.run_record import (
     RunRecord,
     evaluation_loss,
     number,
+    one,
     plain_cells,
     record_of,
     text_of,
@@ -57,4 +58,4 @@ def read(path: Path) -> RunRecord:
     )
 
 
-KIND = Kind("levanter", "tracker_metrics.jsonl", read)
+KIND = Kind("levanter", "tracker_metrics.jsonl", one(read))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -60,19 +60,24 @@ class Kind:
     name : str
         What it is called in messages.
     file_name : str
-        The name of the file of one run, or a pattern of names such as ``run-*.wandb``.
+        The name of a file of runs, or a pattern of names such as ``run-*.wandb``.
     read : callable
-        From the path of such a file to the run. It raises `RecordError` with the reason where the
-        file is not what its name says.
+        From the path of such a file to its runs; `one` makes it of a function that returns one
+        run. It raises `RecordError` with the reason where the file is not what its name says.
     superseded : callable, optional
-        Whether another file, beside the one at a path, tells more of the same run; by default
-        none does.
+        Whether a file in a folder is left alone, since another beside it tells more of the same
+        run, or others use that name too; by default none is.
     """
 
     name: str
     file_name: str
-    read: Callable[[Path], RunRecord]
+    read: Callable[[Path], Sequence[RunRecord]]
     superseded: Callable[[Path], bool] = lambda path: False
+
+
+def one(read: Callable[[Path], RunRecord]) -> Callable[[Path], Sequence[RunRecord]]:
+    """Return a reader of files that hold one run each."""
+    return lambda path: (read(path),)
 
 
 def bytes_of(path: Path) -> bytes:

@@ -12,6 +12,7 @@ from scaling_bayes.runs._trackers.run_record import (
     RecordError,
     RunRecord,
     number,
+    one,
     record_of,
     text_of,
 )
@@ -55,4 +56,4 @@ def _last(entries: list[dict[str, Any]], name: str) -> float | None:
     return values[-1] if values else None
 
 
-KIND = Kind("Hugging Face Trainer", "trainer_state.json", read)
+KIND = Kind("Hugging Face Trainer", "trainer_state.json", one(read))

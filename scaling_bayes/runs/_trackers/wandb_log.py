@@ -16,6 +16,7 @@ from scaling_bayes.runs._trackers.run_record import (
     bytes_of,
     guessed_run,
     number,
+    one,
     plain_cells,
 )
 
@@ -128,4 +129,4 @@ def _config_of_run(run: bytes) -> dict[str, Any]:
     return found
 
 
-KIND = Kind("W&B log", "run-*.wandb", read)
+KIND = Kind("W&B log", "run-*.wandb", one(read))

@@ -11,6 +11,7 @@ from scaling_bayes.runs._trackers.run_record import (
     RunRecord,
     guessed_run,
     number,
+    one,
     plain_cells,
     record_of,
     text_of,
@@ -80,4 +81,4 @@ def _has_log(path: Path) -> bool:
     return any(path.parent.parent.glob("run-*.wandb"))
 
 
-KIND = Kind("W&B summary", "wandb-summary.json", read, _has_log)
+KIND = Kind("W&B summary", "wandb-summary.json", one(read), _has_log)
