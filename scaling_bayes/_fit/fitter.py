@@ -144,8 +144,8 @@ class Fitter:
             raise InputError(
                 f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns."
             )
-        check_number(runs)
         runs, noise = independent(runs, self.noise)
+        check_number(runs)
         check_identifiable(runs, self.law)
         warn_of_doubts(runs, self.law)
         data = model_data(runs, self.law, self.discrepancy)

@@ -135,8 +135,8 @@ class PooledFitter:
             raise InputError(
                 f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns."
             )
-        check_number(runs)
         runs, noise = independent(runs, self.noise, by)
+        check_number(runs)
         runs_of = runs_by_group(runs, by)
         if len(runs_of) < 2:
             raise InputError(

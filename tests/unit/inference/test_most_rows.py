@@ -22,7 +22,7 @@ def checkpoints():
         {
             "n_params": np.repeat(n_params, 50),
             "tokens": np.outer(20 * n_params[::-1], share).ravel(),
-            "run": np.repeat([f"run-{i}" for i in range(12)], 50),
+            "name": np.repeat([f"run-{i}" for i in range(12)], 50),
         }
     )
     loss = 1.8 + 400 / sizes["n_params"] ** 0.34 + 410 / sizes["tokens"] ** 0.28
@@ -58,6 +58,15 @@ def test_its_remedies_on_the_command_line_work(refusal, checkpoints):
         assert 10 <= len(sb.read_runs(checkpoints, where=remedy)) <= 100
 
 
+@pytest.mark.filterwarnings("ignore:By its column")
+@pytest.mark.filterwarnings("ignore::scaling_bayes.errors.IdentifiabilityWarning")
+def test_a_table_that_names_its_runs_is_fitted_to_their_ends(checkpoints, monkeypatch, quiet):
+    monkeypatch.setattr(most_rows, "MOST_ROWS", 100)
+    runs = sb.read_runs(checkpoints.rename(columns={"name": "run"}))
+    fit = sb.fit(runs, sb.laws.Chinchilla(), discrepancy=None, settings=quiet, seed=1)
+    assert len(fit.runs) == 12
+
+
 def test_recipes_are_refused_as_well(checkpoints, monkeypatch):
     monkeypatch.setattr(most_rows, "MOST_ROWS", 700)
     runs = sb.read_runs(checkpoints)
@@ -67,6 +76,6 @@ def test_recipes_are_refused_as_well(checkpoints, monkeypatch):
 
 def test_a_run_is_told_by_its_model_size_where_no_column_names_it(checkpoints, monkeypatch):
     monkeypatch.setattr(most_rows, "MOST_ROWS", 100)
-    runs = sb.read_runs(checkpoints.drop(columns="run"))
+    runs = sb.read_runs(checkpoints.drop(columns="name"))
     with pytest.raises(InputError, match=r'runs\.last_of_each\("n_params"\)'):
         sb.fit(runs, sb.laws.Chinchilla(), discrepancy=None)
