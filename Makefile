@@ -18,15 +18,16 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet 
 WORKERS = $(shell $(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)")
 
 # Threads of linear algebra that wait for each other take the cores that other tests need.
-test check: export OMP_NUM_THREADS = 1
-test check: export OPENBLAS_NUM_THREADS = 1
+test test-long check: export OMP_NUM_THREADS = 1
+test test-long check: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help install demo test check lint bench docs clean
+.PHONY: help install demo test test-long check lint bench docs clean
 
 help:
 	@echo "make install   make .venv and install the package with its tools"
 	@echo "make demo      install, then run the main job on bundled data (pictures in demo/)"
 	@echo "make test      install, then run the tests"
+	@echo "make test-long run the tests that take longest, and say what shorter ones say"
 	@echo "make check     lint, and the quick tests: six minutes"
 	@echo "make lint      style, types and the order of imports"
 	@echo "make bench     measure speed, as ratios to named alternatives"
@@ -61,7 +62,10 @@ demo: $(INSTALLED)
 	$(BIN)/scaling-bayes demo --output-dir demo
 
 test: $(DEVELOPER)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long"
+
+test-long: $(DEVELOPER)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m long
 
 check: lint
 	$(BIN)/python -m pytest tests/unit --numprocesses $(WORKERS) --dist loadfile -m "not slow" --quiet

@@ -3,9 +3,9 @@
 Every sweep is fitted below each of its cuts, with and without a discrepancy. The residuals tell
 how log scatter changes with log compute: a slope by least squares of their log sizes, drawn
 towards 0 by a Normal prior of standard deviation 0.2. Then it is fitted again with runs weighed by
-that scatter, and new runs are forecast with the scatter at their compute. Printed are means over the cuts of a
-source, then over sources: how often the 90% interval (equal-tailed, of a new run) holds, its width
-and CRPS of log loss, both in percent.
+that scatter, and new runs are forecast with the scatter at their compute. Printed are means over
+the cuts of a source, then over sources: how often the 90% interval (equal-tailed, of a new run)
+holds, its width and CRPS of log loss, both in percent.
 """
 
 from __future__ import annotations

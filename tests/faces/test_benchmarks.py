@@ -15,16 +15,28 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 @pytest.mark.parametrize(
     ("name", "rows"),
     [
-        ("samplers", ["scaling_bayes", "NumPyro"]),
+        pytest.param("samplers", ["scaling_bayes", "NumPyro"], marks=pytest.mark.long),
         ("refit", ["refit, 4 x 1000 draws", "10 bootstraps"]),
-        ("many_refits", ["law alone, 4 x 1000 draws", "with discrepancy, 4 x 500 draws"]),
+        pytest.param(
+            "many_refits",
+            ["law alone, 4 x 1000 draws", "with discrepancy, 4 x 500 draws"],
+            marks=pytest.mark.long,
+        ),
         ("extrapolation", ["scaling_bayes, new run", "Huber + bootstrap, mean curve"]),
-        ("allocation", ["optimum of every draw", "the valley", "chinchilla, numerically"]),
+        pytest.param(
+            "allocation",
+            ["optimum of every draw", "the valley", "chinchilla, numerically"],
+            marks=pytest.mark.long,
+        ),
         ("decide", ["CVaR of regret", "forecast of all sizes"]),
-        ("rows", ["60", "240", "Slope in log-log"]),
-        ("first_answer", ["scaling_bayes, warm", "with discrepancy, in a session"]),
+        pytest.param("rows", ["60", "240", "Slope in log-log"], marks=pytest.mark.long),
+        pytest.param(
+            "first_answer",
+            ["scaling_bayes, warm", "with discrepancy, in a session"],
+            marks=pytest.mark.long,
+        ),
         ("pooling", ["6", "tiny_transformers"]),
-        ("seeds", ["seeds", "checkpoints"]),
+        pytest.param("seeds", ["seeds", "checkpoints"], marks=pytest.mark.long),
         ("startup", ["import scaling_bayes", "scaling-bayes --help"]),
     ],
 )
@@ -47,6 +59,7 @@ def test_simulated_runs_stand_in_for_absent_data(tmp_path):
     assert "240 runs" in run.stdout
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_table_of_calibration_goes_on_where_it_was(tmp_path):
     command = [sys.executable, str(BENCHMARKS / "calibration" / "table.py"), "--quick"]

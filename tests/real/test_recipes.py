@@ -16,7 +16,7 @@ import pytest
 import scaling_bayes as sb
 from scaling_bayes._intervals import interval
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 CONSTANT, COSINE, LONG = "base|short|kaplan", "base|short|chinchilla", "base|long|kaplan"
 PUBLISHED_CHANGE = 0.571 - 0.602

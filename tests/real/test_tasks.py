@@ -14,7 +14,7 @@ import pytest
 import scaling_bayes as sb
 from scaling_bayes._task.task_table import checked
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PUBLISHED = {
     "mmlu_avg_test": 0.67,

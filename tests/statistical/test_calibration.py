@@ -206,9 +206,11 @@ def fitter_that_warns(name: str, coordinates: str) -> sb.Fitter:
     scope="module",
     params=[
         ("chinchilla", "centred", 6, 10, 500, REFITS),
-        ("chinchilla", "centred", 3, 5, 500, REFITS),
+        pytest.param(("chinchilla", "centred", 3, 5, 500, REFITS), marks=pytest.mark.long),
         ("coupled", "centred", 6, 10, 500, REFITS),
-        ("chinchilla", "natural", 8, 15, 1000, REFITS_IN_NATURAL),
+        pytest.param(
+            ("chinchilla", "natural", 8, 15, 1000, REFITS_IN_NATURAL), marks=pytest.mark.long
+        ),
     ],
     ids=lambda param: f"{param[0]}-{param[1]}-{param[2] * param[3]}",
 )
