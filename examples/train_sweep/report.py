@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import plan
-from preregister import BUDGETS, FROM_FLOPS
+from preregister import BUDGETS, FROM_FLOPS, OfRows
 
 import scaling_bayes as sb
 from scaling_bayes import plots
@@ -65,8 +65,8 @@ def main() -> None:
 
 
 def alone(runs: sb.Runs, law: sb.Law, seed: int) -> sb.Fit:
-    """Fit a law that is taken for the truth."""
-    return sb.fit(runs, law, discrepancy=None, seed=seed)
+    """Fit a law that is taken for the truth, with noise as it was then."""
+    return sb.fit(runs, law, discrepancy=None, noise=OfRows(), seed=seed)
 
 
 def judge(forecasts: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:

@@ -81,8 +81,8 @@ def fit_groups(
     >>> import scaling_bayes as sb
     >>> runs = sb.datasets.load_tiny_transformers().where("batch <= 8")
     >>> fits = sb.fit_groups(runs, sb.laws.PowerLaw("flops"), by="batch", progressbar=False)
-    >>> {name: len(fit.runs) for name, fit in fits.items()}
-    {'8': 31, '4': 41}
+    >>> {name: fit.runs.counted for name, fit in fits.items()}
+    {'8': '31 runs in 21 rows', '4': '41 runs in 33 rows'}
     """
     if not isinstance(runs, Runs):
         raise InputError(f"runs is a {type(runs).__name__}; give what sb.read_runs(...) returns.")

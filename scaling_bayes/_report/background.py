@@ -11,7 +11,7 @@ import pandas as pd
 
 from scaling_bayes import plots
 from scaling_bayes._checks.check import Check
-from scaling_bayes._report.answers import Asked
+from scaling_bayes._report.first_page import Asked
 from scaling_bayes._report.pictures import picture
 from scaling_bayes._report.section import Section, cells
 from scaling_bayes.units import SIZES, format_quantity

@@ -12,7 +12,7 @@ from scaling_bayes._fit.fit import Fit
 from scaling_bayes._prediction.forecast_answer import check_target
 from scaling_bayes._prediction.law_draws import sizes
 from scaling_bayes._report import background
-from scaling_bayes._report.answers import Asked, answers
+from scaling_bayes._report.first_page import Asked, answers
 from scaling_bayes._report.pages import as_html, as_markdown
 from scaling_bayes._report.section import Section
 from scaling_bayes.errors import InputError

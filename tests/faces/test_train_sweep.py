@@ -157,6 +157,7 @@ def test_training_learns_and_repeats_itself(trainer, text):
     assert longer.loss < results[0].loss - 0.1
 
 
+@pytest.mark.long
 def test_a_sweep_goes_on_where_it_stopped(trainer, text, tmp_path):
     """Also after a stop in the middle of writing a row."""
     path = tmp_path / "runs.csv"
@@ -180,6 +181,7 @@ def test_a_diverged_run_is_refused(trainer, text):
         trainer.train.train(point, text)
 
 
+@pytest.mark.long
 def test_a_diverged_run_keeps_no_other_from_its_row(trainer, text, tmp_path):
     path = tmp_path / "runs.csv"
     shape = trainer.model.Shape(16, 1)

@@ -54,11 +54,14 @@ def used(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
             "MPLCONFIGDIR": NOWHERE,
             "COORDINATES": "centred natural",
         },
-        {
-            "HOME": NOWHERE,
-            "PYTENSOR_FLAGS": f"floatX=float64,base_compiledir={NOWHERE}",
-            "COORDINATES": "natural",
-        },
+        pytest.param(
+            {
+                "HOME": NOWHERE,
+                "PYTENSOR_FLAGS": f"floatX=float64,base_compiledir={NOWHERE}",
+                "COORDINATES": "natural",
+            },
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_everything_works_and_the_temporary_folder_goes(environment):

@@ -104,6 +104,7 @@ def rank(draws: object, truth: float) -> float:
     return float((draws < truth).mean())
 
 
+@pytest.mark.long
 def test_intervals_at_a_larger_scale_hold_the_truth_as_often_as_they_say(
     truth_of, trained, sizes, fitter
 ):
@@ -136,6 +137,7 @@ def test_intervals_at_a_larger_scale_hold_the_truth_as_often_as_they_say(
             assert lower <= covered <= upper
 
 
+@pytest.mark.long
 def test_pairs_narrow_the_difference(truth_of, trained, sizes, settings):
     rng = np.random.default_rng(3)
     truth = truth_of({"N_c_term": -0.05, "D_c_term": -0.05})

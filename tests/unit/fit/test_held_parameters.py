@@ -56,6 +56,7 @@ def test_it_is_saved_and_read_back(held, tmp_path):
     assert loaded.draws.equals(held.draws)
 
 
+@pytest.mark.long
 def test_a_narrow_prior_is_sampled_with_and_without_discrepancy(frontier, quiet):
     for sigma, discrepancy in ((1e-4, "smooth"), (0.05, None)):
         prior = sb.Prior("Normal", mu=1.6, sigma=sigma)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import scaling_bayes as sb
-from scaling_bayes._report.answers import Asked, track_record
+from scaling_bayes._report.first_page import Asked, track_record
 from scaling_bayes._report.pages import as_markdown
 from scaling_bayes._report.section import Section
 from scaling_bayes.errors import InputError, NoOptimumError

@@ -75,6 +75,7 @@ def test_a_small_group_borrows_and_is_forecast_more_surely_than_by_itself(pooled
     assert borrowed.drop(columns="n_runs").stack().between(0, 1).all()
 
 
+@pytest.mark.long
 def test_alike_groups_have_a_smaller_spread_than_unlike_ones(pooled):
     unlike = sb.fit(
         simulated(spread=0.4), sb.laws.Chinchilla(), groups="corpus", settings=QUICK, seed=1
