@@ -27,7 +27,7 @@ help:
 	@echo "make install   make .venv and install the package with its tools"
 	@echo "make demo      install, then run the main job on bundled data (pictures in demo/)"
 	@echo "make test      install, then run the tests"
-	@echo "make test-long run the tests that take longest, and say what shorter ones say"
+	@echo "make test-long run the longest tests, which make test leaves out"
 	@echo "make check     lint, and the quick tests: six minutes"
 	@echo "make lint      style, types and the order of imports"
 	@echo "make bench     measure speed, as ratios to named alternatives"
