@@ -130,7 +130,7 @@ def client(tmp_path: Path) -> Iterator[distributed.Client]:
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             local_directory=tmp_path / "dask",
         ) as cluster,
         distributed.Client(cluster) as client,
