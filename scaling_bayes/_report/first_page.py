@@ -94,8 +94,7 @@ def target(asked: Asked) -> Section:
     """Return the probability of the target, and the budget that suffices."""
     fit, chosen, loss = asked.fit, asked.decision.choice, asked.target
     if loss is None:
-        none = "No target loss was given. With target= this section says how probable it is."
-        return Section("target", "The target", (none,))
+        return Section("target", "The target", ("No target loss was asked for.",))
     forecast = fit.forecast(n_params=chosen.n_params, tokens=chosen.tokens, seed=asked.seed)
     reached = float(forecast.probability_below(loss).item())
     flops = fit.compute_to_reach(loss).flops.isel(target=0)

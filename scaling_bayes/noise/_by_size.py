@@ -17,7 +17,7 @@ SCATTER = "scatter_of_seeds"
 
 _COMMON = Parameter(
     "common",
-    r"\gamma",
+    r"\kappa",
     "1",
     "variance of noise that runs of one size share, over that of each run alone",
     Prior("LogNormal", mu=0.0, sigma=1.8),
@@ -30,14 +30,14 @@ class BySize(Noise):
 
     A run of a size scatters around the law by sigma. Part of that is the same for all runs of the
     size, such as a batch size that suits it or not, and the rest is that of the run, such as its
-    seed. With gamma, the variance of the first over that of the second, the mean of n runs has
+    seed. With kappa, the variance of the first over that of the second, the mean of n runs has
     the variance
 
-        sigma^2 (gamma + 1 / n) / (gamma + 1),
+        sigma^2 (kappa + 1 / n) / (kappa + 1),
 
-    as much as the mean of n (1 + gamma) / (1 + n gamma) independent runs (Kish 1965 calls the
+    as much as the mean of n (1 + kappa) / (1 + n kappa) independent runs (Kish 1965 calls the
     ratio of the two numbers the design effect). The log losses of the n runs scatter around their
-    mean by a Normal with the variance sigma^2 / (1 + gamma).
+    mean by a Normal with the variance sigma^2 / (1 + kappa).
     """
 
     def independent(self, weight: Any, p: Any) -> Any:
