@@ -102,7 +102,9 @@ def announce(table: Runs, laws: Iterable[Law], shape: Shape, *, groups: str | No
 
     if shape.for_people:
         print_for_people(repr(table))
-    fitted = [table] if groups is None else runs_by_group(table, groups).values()
+    # As a fit takes them: what it leaves out or joins is no doubt.
+    rows = table.ends_of_runs().means_by_size(*([] if groups is None else [groups]))
+    fitted = [rows] if groups is None else runs_by_group(rows, groups).values()
     sentences = [str(doubt) for law in laws for own in fitted for doubt in doubts_about(own, law)]
     for sentence in dict.fromkeys(sentences):
         note(in_options(sentence))

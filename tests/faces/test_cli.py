@@ -696,3 +696,17 @@ def test_python_runs_the_package():
     command = [sys.executable, "-m", "scaling_bayes", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == sb.__version__
+
+
+@pytest.mark.filterwarnings("always::scaling_bayes.errors.RunsWarning")
+def test_checkpoints_that_are_left_out_are_no_doubt(
+    run: Run, sweep: sb.Runs, tmp_path: Path
+) -> None:
+    frame = sweep.frame[["n_params", "tokens", "loss"]].assign(run=lambda x: x.index)
+    early = frame.assign(tokens=frame["tokens"] / 2, loss=frame["loss"] * 1.05)
+    path = tmp_path / "runs.csv"
+    pd.concat([early, frame]).to_csv(path, index=False)
+    ran = run("fit", path, "--law", "chinchilla", "--law-alone")
+    assert ran.code == 0, ran.err
+    assert f"rows of {len(frame)} runs. Rows of one run share its luck" in ran.err
+    assert "Doubt" not in ran.err + ran.out
