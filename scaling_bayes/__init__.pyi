@@ -36,8 +36,8 @@ from ._fit.grouping import Groups as Groups
 from ._fit.groups import fit_groups as fit_groups
 from ._fit.pooled.group_fit import GroupFit as GroupFit
 from ._fit.pooled.pooled_fit import PooledFit as PooledFit
-from ._fit.pooled.pooled_fit import PooledSummary as PooledSummary
 from ._fit.pooled.pooled_fitter import PooledFitter as PooledFitter
+from ._fit.pooled.pooled_summary import PooledSummary as PooledSummary
 from ._inference.model import build_model as build_model
 from ._inference.sampling import SamplerSettings as SamplerSettings
 from ._next_run import Replay as Replay

@@ -18,6 +18,7 @@ from scaling_bayes._fit import storage
 from scaling_bayes._fit.grouping import Groups, kinds_of, names_of, runs_by_group
 from scaling_bayes._fit.pooled.group_fit import GroupFit
 from scaling_bayes._fit.pooled.new_group import logs_of, new_discrepancy, new_parameters
+from scaling_bayes._fit.pooled.pooled_summary import PooledSummary, row_of
 from scaling_bayes._inference.coordinates import references
 from scaling_bayes._inference.diagnostics import Diagnostics, diagnose
 from scaling_bayes._inference.doubtful_runs import doubts_about
@@ -256,11 +257,11 @@ class PooledFit(Mapping[str, GroupFit]):
         posterior = self._posterior
         every = names_of(self.law, self.noise, self.discrepancy)
         scales = every[: every.index(self.law.parameter_names[0])]
-        rows = [_row("all", name, posterior[name], prob, kind) for name in scales]
+        rows = [row_of("all", name, posterior[name], prob, kind) for name in scales]
         for name in self.law.parameter_names:
-            rows.append(_row("common", name, posterior[name], prob, kind))
+            rows.append(row_of("common", name, posterior[name], prob, kind))
             rows += [
-                _row(each, name, posterior[of_group(name)].sel({GROUP: each}), prob, kind)
+                row_of(each, name, posterior[of_group(name)].sel({GROUP: each}), prob, kind)
                 for each in self
             ]
         table = pd.DataFrame(rows).set_index(["parameter", "group"])
@@ -375,42 +376,6 @@ class PooledFit(Mapping[str, GroupFit]):
         )
 
 
-@dataclass(frozen=True, eq=False)
-class PooledSummary:
-    """What a pooled fit says of its parameters.
-
-    Attributes
-    ----------
-    table : DataFrame
-        One row a parameter and group, ``"common"`` for what groups vary around and ``"all"`` for
-        what they share; columns ``median``, ``mean``, ``sd``, ``lower`` and ``upper``.
-    prob : float
-        Probability inside the intervals.
-    interval_kind : {"equal-tailed", "hdi"}
-        Kind of the intervals.
-    words : tuple of str
-        The same in sentences, with the diagnostics.
-    """
-
-    table: pd.DataFrame
-    prob: float
-    interval_kind: IntervalKind
-    words: tuple[str, ...]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a copy of the table."""
-        return self.table.copy()
-
-    @printed
-    def __repr__(self) -> str:
-        return (
-            f"Posterior with {100 * self.prob:g}% {self.interval_kind} intervals\n"
-            + self.table.to_string(float_format="{:.4g}".format)
-            + "\n\n"
-            + "\n".join(self.words)
-        )
-
-
 def _counted(data: xr.Dataset) -> xr.Dataset:
     """Return a data set with numbers in the place of the names of groups."""
     if GROUP not in data.dims:
@@ -421,18 +386,3 @@ def _counted(data: xr.Dataset) -> xr.Dataset:
 def _share(away: xr.DataArray, spread: xr.DataArray) -> float:
     """Return the variance of how far a group lies from the common law, in squares of the spread."""
     return min(1.0, float(away.var()) / float((spread**2).mean()))
-
-
-def _row(
-    group: str, name: str, values: xr.DataArray, prob: float, kind: IntervalKind
-) -> dict[str, Any]:
-    low, high = interval(values, prob=prob, kind=kind).values
-    return {
-        "parameter": name,
-        "group": group,
-        "median": float(values.median()),
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)),
-        "lower": float(low),
-        "upper": float(high),
-    }
