@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from scaling_bayes._fit.fitter import Fitter
 from scaling_bayes._inference.sampling import SamplerSettings
 from scaling_bayes._intervals import interval, quantile
 from scaling_bayes._prediction.allocate import loss_given_up
+from scaling_bayes._prediction.forecast_answer import Forecast
 from scaling_bayes._report.pictures import picture
 from scaling_bayes._report.section import Section, cells
 from scaling_bayes.errors import InputError
@@ -57,6 +59,12 @@ class Asked:
         """The budget over the compute of the largest run."""
         return self.decision.budget / float(self.fit.runs.frame["flops"].max())
 
+    @cached_property
+    def new_run(self) -> Forecast:
+        """What a run of the chosen size is forecast to reach."""
+        chosen = self.decision.choice
+        return self.fit.forecast(n_params=chosen.n_params, tokens=chosen.tokens, seed=self.seed)
+
 
 def choice(asked: Asked) -> Section:
     """Return the choice, and how far it may be missed at next to no loss."""
@@ -64,8 +72,8 @@ def choice(asked: Asked) -> Section:
     chosen = decision.choice
     allocation = fit.allocate(flops=decision.budget)
     frame = allocation.to_frame(tolerance=_EPSILON).iloc[0]
-    new_run = fit.forecast(n_params=chosen.n_params, tokens=chosen.tokens, seed=asked.seed)
-    low, high = new_run.interval().to_numpy().ravel()
+    median = quantile(asked.new_run.draws(), 0.5).item()
+    low, high = asked.new_run.interval().to_numpy().ravel()
     valley = [
         format_quantity(frame[name], kind="n_params") for name in ("valley_lower", "valley_upper")
     ]
@@ -78,9 +86,8 @@ def choice(asked: Asked) -> Section:
         f"{format_quantity(chosen.tokens, kind='tokens')} tokens "
         f"({chosen.tokens / chosen.n_params:.3g} tokens per parameter), "
         f"{format_quantity(chosen.flops, kind='flops')}.",
-        f"A new run of that size is expected to reach a loss of "
-        f"{quantile(new_run.draws(), 0.5).item():.4f} [{low:.4f}, {high:.4f}] {asked.unit} (median "
-        "and 90% equal-tailed interval of a new run).",
+        f"A new run of that size is expected to reach a loss of {median:.4f} "
+        f"[{low:.4f}, {high:.4f}] {asked.unit} (median and 90% equal-tailed interval of a new run).",
         f"From {valley[0]} to {valley[1]} parameters the expected loss is within {_EPSILON:g} of "
         f"the best. The size with the lowest loss is {spread[0]} to {spread[1]} with probability "
         "0.9 (equal-tailed).",
@@ -92,12 +99,11 @@ def choice(asked: Asked) -> Section:
 
 def target(asked: Asked) -> Section:
     """Return the probability of the target, and the budget that suffices."""
-    fit, chosen, loss = asked.fit, asked.decision.choice, asked.target
+    loss = asked.target
     if loss is None:
         return Section("target", "The target", ("No target loss was asked for.",))
-    forecast = fit.forecast(n_params=chosen.n_params, tokens=chosen.tokens, seed=asked.seed)
-    reached = float(forecast.probability_below(loss).item())
-    flops = fit.compute_to_reach(loss).flops.isel(target=0)
+    reached = float(asked.new_run.probability_below(loss).item())
+    flops = asked.fit.compute_to_reach(loss).flops.isel(target=0)
     enough = float(flops.quantile(_SURE))
     suffices = (
         f"{format_quantity(enough, kind='flops')} suffice with probability {_SURE:g}"
@@ -211,15 +217,14 @@ def changes(asked: Asked) -> Section:
 def usual_rules(asked: Asked) -> Section:
     """Return what the usual rules would give up."""
     fit, budget = asked.fit, asked.decision.budget
-    sizes = {
-        name: float((budget / (fit.flops_per_param_token * ratio)) ** 0.5)
-        for name, ratio in _RULES.items()
-    }
     largest = int(fit.runs.frame["flops"].to_numpy().argmax())
     n_params, tokens = (fit.runs.frame[name].iloc[largest] for name in ("n_params", "tokens"))
     same = float(tokens / n_params)
-    name = f"as the largest run, {same:.3g} tokens per parameter"
-    sizes[name] = float((budget / (fit.flops_per_param_token * same)) ** 0.5)
+    ratios = _RULES | {f"as the largest run, {same:.3g} tokens per parameter": same}
+    sizes = {
+        name: float((budget / (fit.flops_per_param_token * ratio)) ** 0.5)
+        for name, ratio in ratios.items()
+    }
     given_up = loss_given_up(fit, n_params=list(sizes.values()), flops=budget)
     lower, upper = interval(given_up).to_numpy()
     frame = pd.DataFrame(
