@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
@@ -34,8 +35,41 @@ POINTS_AT_ONCE: Final = 1000
 """Points whose draws are made at once; more would only take more memory."""
 
 
+class AtPoints(ABC):
+    """Draws at points, of the mean curve and of a new run."""
+
+    @abstractmethod
+    def draws(self, of: Of = "new_run") -> xr.DataArray:
+        """Return the draws of the mean curve or of a new run."""
+
+    def interval(
+        self,
+        prob: float = DEFAULT_PROB,
+        *,
+        of: Of = "new_run",
+        kind: IntervalKind = "equal-tailed",
+    ) -> xr.DataArray:
+        """Return the credible interval at each point.
+
+        Parameters
+        ----------
+        prob : float
+            Probability inside.
+        of : {"new_run", "mean_curve"}
+            What the interval is of.
+        kind : {"equal-tailed", "hdi"}
+            Kind of interval.
+
+        Returns
+        -------
+        DataArray
+            With dims ``bound`` (lower, upper) and ``point``.
+        """
+        return interval(self.draws(of), prob=prob, kind=kind)
+
+
 @dataclass(frozen=True, eq=False)
-class Forecast:
+class Forecast(AtPoints):
     """Posterior of the loss at points (N, D).
 
     Two questions are kept apart. The mean curve is the law itself, times its discrepancy if it
@@ -112,38 +146,12 @@ class Forecast:
         return drawn
 
     def _check_known(self, of: Of) -> None:
-        if of not in ("mean_curve", "new_run"):
-            raise InputError(f"of is {of!r}; take 'mean_curve' or 'new_run'.")
+        check_of(of)
         if of not in self.known:
             raise InputError(
                 f"{self.label} has no noise, so a new run cannot be forecast from it. "
                 "Ask for of='mean_curve'."
             )
-
-    def interval(
-        self,
-        prob: float = DEFAULT_PROB,
-        *,
-        of: Of = "new_run",
-        kind: IntervalKind = "equal-tailed",
-    ) -> xr.DataArray:
-        """Return the credible interval of the loss at each point.
-
-        Parameters
-        ----------
-        prob : float
-            Probability inside.
-        of : {"new_run", "mean_curve"}
-            What the interval is of.
-        kind : {"equal-tailed", "hdi"}
-            Kind of interval.
-
-        Returns
-        -------
-        DataArray
-            With dims ``bound`` (lower, upper) and ``point``.
-        """
-        return interval(self.draws(of), prob=prob, kind=kind)
 
     def probability_below(self, target: float, *, of: Of = "new_run") -> xr.DataArray:
         """Return the probability that the loss is below a target, at each point.
@@ -195,6 +203,18 @@ class Forecast:
             f"{shown_in_words(draws)}\n"
             + frame.to_string(index=False, float_format="{:.4f}".format)
         )
+
+
+def check_of(of: object) -> None:
+    """Refuse to forecast anything but the mean curve and a new run.
+
+    Raises
+    ------
+    InputError
+        If `of` is neither.
+    """
+    if of not in ("mean_curve", "new_run"):
+        raise InputError(f"of is {of!r}; take 'mean_curve' or 'new_run'.")
 
 
 def check_target(loss: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from scaling_bayes._doubt import Doubt, in_lines
 from scaling_bayes._intervals import (
@@ -14,7 +14,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
-from scaling_bayes._prediction.forecast_answer import Forecast
+from scaling_bayes._prediction.forecast_answer import AtPoints, Forecast, Of, check_of
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES, format_quantity
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-OfAccuracy = Literal["mean_curve", "new_run"]
-
 
 @dataclass(frozen=True, eq=False)
-class TaskForecast:
+class TaskForecast(AtPoints):
     """Posterior of the accuracy at points (N, D).
 
     Attributes
@@ -52,7 +50,7 @@ class TaskForecast:
     beyond: float
     doubts: tuple[Doubt, ...] = ()
 
-    def draws(self, of: OfAccuracy = "new_run") -> xr.DataArray:
+    def draws(self, of: Of = "new_run") -> xr.DataArray:
         """Return the draws of the mean curve or of a new run.
 
         Raises
@@ -60,32 +58,11 @@ class TaskForecast:
         InputError
             If `of` is neither.
         """
-        if of not in ("mean_curve", "new_run"):
-            raise InputError(f"of is {of!r}; take 'mean_curve' or 'new_run'.")
+        check_of(of)
         drawn: xr.DataArray = getattr(self, of)
         return drawn
 
-    def interval(
-        self,
-        prob: float = DEFAULT_PROB,
-        *,
-        of: OfAccuracy = "new_run",
-        kind: IntervalKind = "equal-tailed",
-    ) -> xr.DataArray:
-        """Return the credible interval of the accuracy at each point, with dims bound and point.
-
-        Parameters
-        ----------
-        prob : float
-            Probability inside.
-        of : {"new_run", "mean_curve"}
-            What the interval is of.
-        kind : {"equal-tailed", "hdi"}
-            Kind of interval.
-        """
-        return interval(self.draws(of), prob=prob, kind=kind)
-
-    def probability_at_least(self, accuracy: float, *, of: OfAccuracy = "new_run") -> xr.DataArray:
+    def probability_at_least(self, accuracy: float, *, of: Of = "new_run") -> xr.DataArray:
         """Return the probability that the accuracy is a target or more, at each point.
 
         Parameters
