@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from measure import print_table
+from scores import scores
 from sweep import arguments
 
 import scaling_bayes as sb
@@ -26,7 +26,6 @@ import scaling_bayes as sb
 KEPT = (4, 6, 10)
 QUICK_KEPT = (6,)
 MOST_HIDDEN = 60
-PROB = 0.9
 FEWEST_OF_A_GROUP = 12
 WAYS, FEWEST_BY_ITSELF = 3, 6
 PORIAN = (
@@ -77,22 +76,6 @@ def splits(runs: sb.Runs, kept: int) -> Iterator[tuple[str, sb.Runs, sb.Runs]]:
             sb.Runs(rest.reset_index(drop=True)),
             sb.Runs(hidden.reset_index(drop=True)),
         )
-
-
-def scores(forecast: sb.Forecast, hidden: sb.Runs) -> dict[str, float]:
-    """Return scores of a forecast of new runs, of log loss and in percent."""
-    draws = np.log(forecast.new_run.to_numpy().reshape(-1, len(hidden)))
-    observed = np.log(hidden.frame["loss"].to_numpy())
-    low, high = np.quantile(draws, [(1 - PROB) / 2, (1 + PROB) / 2], axis=0)
-    ordered = np.sort(draws, axis=0)
-    n = len(ordered)
-    weights = (2 * np.arange(1, n + 1) - n - 1)[:, None] / n**2
-    crps = np.mean(np.abs(draws - observed), axis=0) - np.sum(weights * ordered, axis=0)
-    return {
-        "CRPS": 100 * float(crps.mean()),
-        "held": float(np.mean((low <= observed) & (observed <= high))),
-        "width": 100 * float(np.mean(high - low)),
-    }
 
 
 def ways(rest: sb.Runs, hidden: sb.Runs, name: str, **how: object) -> dict[str, dict[str, float]]:

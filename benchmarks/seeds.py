@@ -17,21 +17,15 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from measure import print_table
+from scores import PROB, Rows
 from sweep import arguments
 
 import scaling_bayes as sb
 
 BY_SIZE, OWN = 0.01, 0.003
-PROB = 0.9
 TARGETS = pd.DataFrame({"n_params": [3e9, 1e10], "tokens": [6e10, 2e11]})
 LAW = sb.laws.Chinchilla()
 TRUTH = SimpleNamespace(**LAW.published["besiroglu2024"].values)
-
-
-class Rows(sb.noise.StudentT):
-    """The default noise, by another name, which leaves rows as they are."""
-
-    name = "rows"
 
 
 def seeds(rng: np.random.Generator) -> pd.DataFrame:

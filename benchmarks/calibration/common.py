@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from scores import Rows, scores
 from sweep import arguments
 
-__all__ = ["arguments"]
+__all__ = ["Rows", "arguments", "scores"]

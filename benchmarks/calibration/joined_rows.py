@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import warnings
 
-import numpy as np
 import pandas as pd
-from common import arguments
+from common import Rows, arguments, scores
 from sweeps import sweeps
 
 import scaling_bayes as sb
-
-
-class Rows(sb.noise.StudentT):
-    """The default noise, by another name, which leaves rows as they are."""
-
-    name = "rows"
 
 
 def main() -> None:
@@ -40,21 +33,8 @@ def main() -> None:
             for way, fitter in fitters.items():
                 forecast = sb.forecast(fitter.fit(below, seed=1), above)
                 row = {"sweep": sweep.name, "rows": way}
-                rows.append(row | scores(forecast, np.log(above.frame["loss"].to_numpy())))
+                rows.append(row | scores(forecast, above))
     print(pd.DataFrame(rows).groupby(["sweep", "rows"]).mean().round(3).to_string())
-
-
-def scores(forecast: sb.Forecast, observed: np.ndarray) -> dict[str, float]:
-    """Return the mean scores of new runs whose log losses were observed."""
-    draws = np.sort(np.log(forecast.new_run.to_numpy()).reshape(-1, len(observed)), axis=0)
-    spread = (2 * np.arange(1, len(draws) + 1) - len(draws) - 1)[:, None] / len(draws) ** 2
-    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
-    crps = np.abs(draws - observed).mean(axis=0) - (spread * draws).sum(axis=0)
-    return {
-        "held": float(((low < observed) & (observed < high)).mean()),
-        "CRPS": 100 * float(crps.mean()),
-        "width": 100 * float((high - low).mean()),
-    }
 
 
 if __name__ == "__main__":

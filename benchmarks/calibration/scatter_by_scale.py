@@ -15,8 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from common import arguments
-from joined_rows import Rows, scores
+from common import Rows, arguments, scores
 from sweeps import sweeps
 
 import scaling_bayes as sb
@@ -59,7 +58,6 @@ def main() -> None:
             )
             for cut in sweep.cuts:
                 below, above = sweep.runs.below(flops=cut), sweep.runs.above(flops=cut)
-                observed = np.log(above.frame["loss"].to_numpy())
                 fit = fitter.fit(below, seed=1)
                 by, centre = slope(fit)
                 again = fitter.fit(weighed(below, by, centre), seed=1)
@@ -69,7 +67,7 @@ def main() -> None:
                 }
                 about = {"source": sweep.source, "discrepancy": str(discrepancy)}
                 rows += [
-                    about | {"way": way, "slope": by} | scores(forecast, observed)
+                    about | {"way": way, "slope": by} | scores(forecast, above)
                     for way, forecast in ways.items()
                 ]
         print(f"{sweep.name} done", flush=True)
