@@ -38,7 +38,7 @@ FAR = 4.0
 LITTLE_CONTRACTION = 0.5
 """Contraction below which a parameter rests on its prior more than on the runs."""
 TIED = 0.95
-"""Correlation from which on two parameters are named as a ridge."""
+"""Least correlation of two parameters that are named as a ridge."""
 
 _LEAST_PERCENT = 0.005
 """Percent of the loss, below which a trend shows as 0.00 and is not spoken of."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SENSITIVE = 0.05
-"""Power-scaling sensitivity from which on a parameter counts as moved (Kallioinen et al. 2024)."""
+"""Least power-scaling sensitivity of a parameter that counts as moved (Kallioinen et al. 2024)."""
 CONFLICT = "prior-data conflict"
 WEAK = "strong prior or weak likelihood"
 NEITHER = "none"

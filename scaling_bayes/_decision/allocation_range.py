@@ -24,7 +24,7 @@ DEFAULT_EPSILON = 0.001
 
 _FRONTIER, _SIDE = 121, 45
 _EVERY = 5
-"""Of so many sizes one is looked at first, to see how far the region reaches."""
+"""Stride of the coarse pass over sizes, which sees how far the region reaches."""
 _LEAST_SHARE = 1e-4
 """Smallest share of a budget's tokens that the region looks at."""
 _LEAST_SHOWN, _BEYOND = 0.05, 1.25

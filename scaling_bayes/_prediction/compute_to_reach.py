@@ -247,7 +247,7 @@ def flops_to_reach(
     loss : DataArray
         Targets in nats per token, with dims chain, draw and any others.
     least : float
-        FLOPs from which on is looked.
+        Lower end of the search, in FLOPs.
 
     Returns
     -------

@@ -52,8 +52,8 @@ def _watch(event: str, _: object) -> None:
 sys.addaudithook(_watch)
 
 HOSTILE = [
-    "@pd.io.common.os.system('touch /tmp/x')",
-    "@np.f2py.os.system('touch /tmp/x')",
+    "@pd.io.common.os.system('touch x')",
+    "@np.f2py.os.system('touch x')",
     "@pd.read_pickle('x.pkl')",
     "loss.to_csv('x.csv')",
     "loss.to_csv('x.csv') is None",
