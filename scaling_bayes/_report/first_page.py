@@ -153,6 +153,7 @@ def track_record(asked: Asked) -> Section:
     fit = asked.fit
     fitter = Fitter(
         fit.law,
+        noise=fit.noise,
         discrepancy=fit.discrepancy,
         settings=SamplerSettings(progressbar=False),
     )

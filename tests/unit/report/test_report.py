@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import scaling_bayes as sb
+from scaling_bayes._report import first_page
 from scaling_bayes._report.first_page import Asked, track_record
 from scaling_bayes._report.pages import as_markdown
 from scaling_bayes._report.section import Section
@@ -153,6 +154,19 @@ def test_the_track_record_counts_what_held(simulate, tmp_path, quiet):
     assert found
     held, asked = map(int, found.groups())
     assert 0.6 * asked < held <= asked
+
+
+def test_the_track_record_is_of_the_noise_of_the_fit(fit, monkeypatch):
+    normal = sb.Fit(fit.law, sb.noise.Normal(), fit.runs, fit.data_tree)
+    tested = []
+
+    def refused(_, fitters, **__):
+        tested.extend(each.noise for each in fitters.values())
+        raise InputError("no cuts")
+
+    monkeypatch.setattr(first_page, "backtest", refused)
+    track_record(Asked(normal, sb.decide(fit, flops=1e22), None, 1))
+    assert tested == [sb.noise.Normal()]
 
 
 def test_of_too_few_runs_there_is_no_track_record(fit):
