@@ -87,7 +87,8 @@ def choice(asked: Asked) -> Section:
         f"({chosen.tokens / chosen.n_params:.3g} tokens per parameter), "
         f"{format_quantity(chosen.flops, kind='flops')}.",
         f"A new run of that size is expected to reach a loss of {median:.4f} "
-        f"[{low:.4f}, {high:.4f}] {asked.unit} (median and 90% equal-tailed interval of a new run).",
+        f"[{low:.4f}, {high:.4f}] {asked.unit} (median and 90% equal-tailed interval of a new "
+        "run).",
         f"From {valley[0]} to {valley[1]} parameters the expected loss is within {_EPSILON:g} of "
         f"the best. The size with the lowest loss is {spread[0]} to {spread[1]} with probability "
         "0.9 (equal-tailed).",
