@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import Polynomial
 
 from scaling_bayes._decision.options import Options
 from scaling_bayes._decision.problem import Problem
 from scaling_bayes._decision.rules import Rule
 
 _BESIDE = 1
-"""Options on either side of the best that a parabola is drawn through."""
+"""Options on either side of a size that a parabola is drawn through."""
+_FOR_VERTEX = 2
+"""Options on either side of the best that a polynomial is drawn through to find the lowest point:
+with one alone, the third decimal of the size depended on where the options lie."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,24 +85,33 @@ def best_option(options: Options, rule: Rule) -> Place:
 
 
 def best_place(options: Options, rule: Rule) -> Place:
-    """Return the best model size: the lowest point of the parabola around the best option.
+    """Return the best model size: the lowest point of the polynomial around the best option.
 
-    At an end of the options, at a kink where another limit takes over, and where the scores do
-    not bend upwards, it is the best option itself.
+    At an end of the options, at a kink where another limit takes over, and where the polynomial
+    has no lowest point between the neighbours, it is the best option itself.
     """
     scores = rule.scores(options)
     row = _best_row(options, scores)
-    stays = Place(float(options.n_params[row]), np.array([row]), np.ones(1))
-    if not 0 < row < len(scores) - 1 or row in options.kinks:
-        return stays
-    log_n = np.log(options.n_params[row - 1 : row + 2])
-    left, middle, right = scores[row - 1 : row + 2]
-    slopes = (middle - left) / (log_n[1] - log_n[0]), (right - middle) / (log_n[2] - log_n[1])
-    bend = (slopes[1] - slopes[0]) / (log_n[2] - log_n[0])
-    if not bend > 0:
-        return stays
-    vertex = (log_n[0] + log_n[1]) / 2 - slopes[0] / (2 * bend)
-    return place_of(options, float(np.exp(np.clip(vertex, log_n[0], log_n[2]))))
+    if 0 < row < len(scores) - 1 and row not in options.kinks:
+        log_n = np.log(options.n_params)
+        beside = _smooth_around(row, len(scores), options.kinks)
+        rows = slice(row - beside, row + beside + 1)
+        around = Polynomial.fit(log_n[rows], scores[rows], 2 * beside)
+        turns = [turn.real for turn in around.deriv().roots() if turn.imag == 0]
+        lowest = [
+            turn
+            for turn in turns
+            if log_n[row - 1] <= turn <= log_n[row + 1] and around.deriv(2)(turn) > 0
+        ]
+        if lowest:
+            return place_of(options, float(np.exp(min(lowest, key=around))))
+    return Place(float(options.n_params[row]), np.array([row]), np.ones(1))
+
+
+def _smooth_around(row: int, n_options: int, kinks: tuple[int, ...]) -> int:
+    """Return how many options on either side of a row a polynomial may be drawn through."""
+    ends = row, n_options - 1 - row, *(abs(row - kink) for kink in kinks)
+    return min(_FOR_VERTEX, *ends)
 
 
 def _best_row(options: Options, scores: np.ndarray) -> int:

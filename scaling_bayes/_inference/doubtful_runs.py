@@ -133,11 +133,11 @@ def _rows_of_one_run(runs: Runs, law: Law) -> Iterator[Doubt]:
 
 def _is_one_run(rows: pd.DataFrame) -> bool:
     """Whether rows of one size look like checkpoints: even steps of tokens, and loss falls."""
+    if len(rows) < _FEWEST_CHECKPOINTS:
+        return False
     ordered = rows.sort_values("tokens")
     steps = np.diff(ordered["tokens"].to_numpy())
-    if len(rows) < _FEWEST_CHECKPOINTS or steps.min() <= 0:
-        return False
-    even = np.ptp(steps) <= _EVEN * steps.mean()
+    even = steps.min() > 0 and np.ptp(steps) <= _EVEN * steps.mean()
     return bool(even and np.all(np.diff(ordered["loss"].to_numpy()) < 0))
 
 

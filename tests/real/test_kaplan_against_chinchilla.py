@@ -59,7 +59,9 @@ def test_the_same_runs_give_kaplans_law_a_larger_exponent(kaplan_fit, chinchilla
     a = exponent(kaplan_fit)
     logger.info("Kaplan: a %s; P(0.45 < a < 0.55) %.4f", described(a), near_half(a))
     logger.info("Kaplan: N grows for 4 times the compute %s times", described(4**a))
-    assert interval(a)[0] > interval(exponent(chinchilla_fit))[1]
+    rng = np.random.default_rng(0)
+    by_chinchilla = rng.permutation(exponent(chinchilla_fit).to_numpy().ravel())
+    assert np.mean(a.to_numpy().ravel() > by_chinchilla) > 0.95
     assert (a > 0.7).sum() == 0  # so 0.73 is not of these runs under either law
 
 

@@ -78,7 +78,11 @@ def test_a_small_group_borrows_and_is_forecast_more_surely_than_by_itself(pooled
 @pytest.mark.long
 def test_alike_groups_have_a_smaller_spread_than_unlike_ones(pooled):
     unlike = sb.fit(
-        simulated(spread=0.4), sb.laws.Chinchilla(), groups="corpus", settings=QUICK, seed=1
+        simulated(spread=0.4),
+        sb.laws.Chinchilla(),
+        groups="corpus",
+        settings=replace(QUICK, draws=2 * QUICK.draws),
+        seed=1,
     )
     spreads = [
         float(fit.data_tree["posterior"]["spread_exponents"].median()) for fit in (pooled, unlike)
