@@ -26,6 +26,7 @@ from scaling_bayes._inference.sampling import (
 )
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._prediction.answers import Answers
+from scaling_bayes._prediction.straight_valley import with_straight_valley
 from scaling_bayes._printable import printed
 from scaling_bayes._work.seeds import generator
 from scaling_bayes.discrepancy import (
@@ -102,11 +103,12 @@ class Fit(Answers):
         rows = self.data_tree["constant_data"][ROWS].to_numpy()
         sizes = self.runs.covariates(self.discrepancy.covariates)
         posterior = self.data_tree["posterior"].to_dataset()
-        return DiscrepancyDraws(
+        found = DiscrepancyDraws(
             self.discrepancy,
             posterior[[*self.discrepancy.parameter_names, WEIGHT]],
             {name: values[rows[rows >= 0]] for name, values in sizes.items()},
         )
+        return with_straight_valley(found, self.law, self.draws, self.runs)
 
     @property
     def flops_per_param_token(self) -> float:

@@ -14,8 +14,9 @@ from scaling_bayes.discrepancy._discrepancy import (
     WEIGHT,
     Discrepancy,
     DiscrepancyDraws,
+    Shift,
 )
-from scaling_bayes.discrepancy._smooth import Smooth, SmoothInOneSize
+from scaling_bayes.discrepancy._smooth import Smooth, SmoothFunctions, SmoothInOneSize
 from scaling_bayes.units import SIZES
 
 REGISTRY: dict[str, Callable[..., Discrepancy]] = {
@@ -46,7 +47,9 @@ __all__ = [
     "WEIGHT",
     "Discrepancy",
     "DiscrepancyDraws",
+    "Shift",
     "Smooth",
+    "SmoothFunctions",
     "SmoothInOneSize",
     "suited_to",
 ]

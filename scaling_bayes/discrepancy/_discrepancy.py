@@ -157,7 +157,8 @@ class DiscrepancyDraws:
     landmarks: Mapping[str, np.ndarray]
 
     @cached_property
-    def _functions(self) -> Shift:
+    def functions(self) -> Shift:
+        """The shift as a function of sizes; see `Discrepancy.functions`."""
         import numpy as np
 
         rng = np.random.default_rng(_SEED)
@@ -178,4 +179,4 @@ class DiscrepancyDraws:
                 f"point; the points have no {' and no '.join(missing)}. Give two of n_params, "
                 "tokens and flops."
             )
-        return self._functions(points)
+        return self.functions(points)

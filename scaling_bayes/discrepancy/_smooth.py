@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log, sqrt
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,10 @@ _STEPS = 40
 _LEFT_OVER = 1e-2
 _MOST_FUNCTIONS = 250
 _SEED_FAR = 1
+_SLOPE_VARIANCE = 5 / 3
+"""Variance of the slope of a process of unit variance, per squared unit of a length."""
+_JITTER = 1e-6
+_DRAWS_AT_ONCE = 1000
 
 
 class Smooth(Discrepancy):
@@ -120,9 +124,8 @@ class Smooth(Discrepancy):
         n_known = len(known.landmarks)
         drawn = rng.standard_normal((*tau.shape, len(every.landmarks) - n_known))
         drawn *= tau.to_numpy()[..., None]
-        return SmoothFunctions(
-            self, every, tau, np.concatenate([weights[..., :n_known], drawn], axis=-1)
-        )
+        weights = np.concatenate([weights[..., :n_known], drawn], axis=-1)
+        return SmoothFunctions(self, every, tau, weights, n_known)
 
     def to_dict(self) -> dict[str, Any]:
         """Return name, class, priors, number of components and lengths; see `Discrepancy`."""
@@ -188,12 +191,15 @@ class SmoothFunctions:
         Scale of the discrepancy, with dims chain and draw.
     weights : ndarray, shape (chain, draw, component)
         Weights on log loss.
+    n_known : int
+        How many of the components, from the first, the runs were fitted with.
     """
 
     discrepancy: Smooth
     components: Components
     tau: xr.DataArray
     weights: np.ndarray
+    n_known: int
 
     @cached_property
     def _whitening(self) -> np.ndarray:
@@ -222,9 +228,60 @@ class SmoothFunctions:
             shift[..., far] += self.tau.to_numpy()[..., None] * rest.reshape(*self.tau.shape, -1)
         return xr.DataArray(shift, dims=("chain", "draw", point), coords=self.tau.coords)
 
+    def with_slopes(
+        self,
+        places: np.ndarray,
+        along: np.ndarray,
+        *,
+        at: np.ndarray,
+        slopes: np.ndarray,
+        variance: np.ndarray,
+    ) -> SmoothFunctions:
+        """Return the functions given their slopes at some places, where the runs left them free.
+
+        The weights that the runs were fitted with stay; the others are drawn given the slopes, by
+        what their slopes lack of them (Matheron's rule; Wilson et al. 2021, arXiv:2011.04026).
+
+        Parameters
+        ----------
+        places : ndarray, shape (place, coordinate)
+            Where slopes may be given, in lengths of the coordinates; see `Smooth.places`.
+        along : ndarray, shape (coordinate,)
+            The direction of the slopes, per unit.
+        at : ndarray of int, shape (draw, slope)
+            The place of each slope.
+        slopes, variance : ndarray, shape (draw, slope)
+            What each function's slope is there, and the variance of what it may lie off.
+        """
+        effects = _slope_of_matern52(places, self.components.landmarks, along) @ self._whitening
+        free = effects[:, self.n_known :]
+        flat = self.weights.reshape(-1, self.weights.shape[-1]).copy()
+        lacking = slopes - np.take_along_axis(flat @ effects.T, at, axis=1)
+        prior = self.tau.to_numpy().reshape(-1, 1) ** 2
+        left_over = np.clip(_SLOPE_VARIANCE * along @ along - np.sum(effects**2, axis=1), 0, None)
+        off = variance + prior * (left_over[at] + _JITTER)
+        covariances, diagonal = free @ free.T, np.arange(at.shape[1])
+        pull = np.zeros((len(flat), len(places)))
+        for first in range(0, len(flat), _DRAWS_AT_ONCE):
+            some = slice(first, first + _DRAWS_AT_ONCE)
+            joint = covariances[at[some, :, None], at[some, None, :]] * prior[some, :, None]
+            joint[:, diagonal, diagonal] += off[some]
+            found = np.linalg.solve(joint, lacking[some, :, None])[..., 0]
+            np.add.at(pull[some], (np.arange(len(found))[:, None], at[some]), found)
+        flat[:, self.n_known :] += prior * (pull @ free)
+        return replace(self, weights=flat.reshape(self.weights.shape))
+
 
 def _matern52(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return Matern's correlation with smoothness 5/2 (Rasmussen and Williams 2006, eq. 4.17)."""
     distance = sqrt(5) * np.sqrt(np.sum((a[:, None] - b[None]) ** 2, axis=-1))
     correlation: np.ndarray = (1 + distance + distance**2 / 3) * np.exp(-distance)
     return correlation
+
+
+def _slope_of_matern52(a: np.ndarray, b: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Return the derivative of `_matern52` by the first place, per unit along a direction."""
+    apart = a[:, None] - b[None]
+    distance = sqrt(5) * np.sqrt(np.sum(apart**2, axis=-1))
+    slope: np.ndarray = -_SLOPE_VARIANCE * (1 + distance) * np.exp(-distance) * (apart @ along)
+    return slope

@@ -31,6 +31,7 @@ from scaling_bayes._inference.sampling import (
     refuse_or_warn,
 )
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
+from scaling_bayes._prediction.straight_valley import with_straight_valley
 from scaling_bayes._printable import printed
 from scaling_bayes.discrepancy import ROWS, WEIGHT, Discrepancy, DiscrepancyDraws
 from scaling_bayes.errors import UnknownGroupError
@@ -120,27 +121,31 @@ class PooledFit(Mapping[str, GroupFit]):
             )
         own = self._posterior.sel({GROUP: group}, drop=True)
         renamed = {of_group(name): name for name in self.law.parameter_names}
+        law_draws = own[list(renamed)].rename(renamed)
         return GroupFit(
             group,
             self.law,
             self.noise,
             self._runs_of[group],
-            own[list(renamed)].rename(renamed),
+            law_draws,
             own[self.noise.parameter_names],
-            self._discrepancy_of(group, own),
+            self._discrepancy_of(group, own, law_draws),
             self._doubts_of(group),
         )
 
-    def _discrepancy_of(self, group: str, own: xr.Dataset) -> DiscrepancyDraws | None:
+    def _discrepancy_of(
+        self, group: str, own: xr.Dataset, law_draws: xr.Dataset
+    ) -> DiscrepancyDraws | None:
         if self.discrepancy is None:
             return None
         rows = self.data_tree["constant_data"][ROWS].sel({GROUP: group}).to_numpy()
         sizes = self._runs_of[group].covariates(self.discrepancy.covariates)
-        return DiscrepancyDraws(
+        found = DiscrepancyDraws(
             self.discrepancy,
             own[[*self.discrepancy.parameter_names, WEIGHT]],
             {name: values[rows[rows >= 0]] for name, values in sizes.items()},
         )
+        return with_straight_valley(found, self.law, law_draws, self._runs_of[group])
 
     def _doubts_of(self, group: str) -> tuple[Doubt, ...]:
         return (

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +21,7 @@ from scaling_bayes.discrepancy import (
     suited_to,
 )
 from scaling_bayes.discrepancy._components import Components, leading_rows
-from scaling_bayes.discrepancy._smooth import _matern52
+from scaling_bayes.discrepancy._smooth import _matern52, _slope_of_matern52
 from scaling_bayes.errors import InputError
 
 ALL = ("chain", "draw")
@@ -341,3 +343,91 @@ def test_what_suits_a_law_follows_from_the_sizes_that_it_reads():
     assert suited_to(("tokens", "epochs")).covariates == ("tokens",)
     with pytest.raises(InputError, match="cannot be in 'epochs'"):
         SmoothInOneSize("epochs")
+
+
+# Functions given slopes
+
+
+def along_budgets(discrepancy: Smooth) -> np.ndarray:
+    """Return how places change with log N where compute stays."""
+    one, e = np.ones(1), np.full(1, np.e)
+    changed = discrepancy.places({"n_params": e, "tokens": 1 / e})
+    return (changed - discrepancy.places({"n_params": one, "tokens": one}))[0]
+
+
+@pytest.fixture(scope="module")
+def free(simulate, prior_weights):
+    """Functions with weights from the prior, and the places at which slopes are asked for."""
+    runs, rng = simulate(60), np.random.default_rng(1)
+    found = Smooth().functions(prior_weights, landmarks_of(runs), rng)
+    sizes = {"n_params": np.geomspace(1e9, 1e11, 5), "tokens": np.geomspace(3e11, 3e12, 5)}
+    return found, found.discrepancy.places(sizes), sizes
+
+
+def slopes_by_differences(functions, sizes) -> np.ndarray:
+    step = 1e-4
+    ends = [
+        functions(points_at(sizes["n_params"] * np.exp(h), sizes["tokens"] * np.exp(-h)))
+        for h in (step, -step)
+    ]
+    return ((ends[0] - ends[1]) / (2 * step)).to_numpy().reshape(-1, len(sizes["tokens"]))
+
+
+def test_functions_have_the_slopes_that_they_are_given(free):
+    functions, places, sizes = free
+    n_draws = functions.tau.size
+    wanted = 0.01 * np.random.default_rng(0).standard_normal((n_draws, 5))
+    at = np.tile(np.arange(5), (n_draws, 1))
+    along = along_budgets(functions.discrepancy)
+    found = functions.with_slopes(
+        places, along, at=at, slopes=wanted, variance=np.full(wanted.shape, 1e-12)
+    )
+    # What the components leave over of a slope, at most a hundredth of a variance, is not met.
+    before = slopes_by_differences(functions, sizes) - wanted
+    after = slopes_by_differences(found, sizes) - wanted
+    assert np.sqrt(np.mean(after**2)) < 0.2 * np.sqrt(np.mean(before**2))
+    known = slice(None, functions.n_known)
+    np.testing.assert_array_equal(found.weights[..., known], functions.weights[..., known])
+
+
+def test_slopes_of_no_weight_change_nothing(free):
+    functions, places, _ = free
+    at = np.zeros((functions.tau.size, 1), dtype=int)
+    along = along_budgets(functions.discrepancy)
+    found = functions.with_slopes(
+        places, along, at=at, slopes=np.ones(at.shape), variance=np.full(at.shape, 1e9)
+    )
+    np.testing.assert_allclose(found.weights, functions.weights, rtol=0, atol=1e-8)
+
+
+def test_given_slopes_the_free_weights_are_those_of_a_gaussian_process(free):
+    functions, places, _ = free
+    n_draws, variance = 40_000, 1e-4
+    rng = np.random.default_rng(1)
+    shape = (1, n_draws, functions.weights.shape[-1])
+    weights = 0.05 * rng.standard_normal(shape)
+    weights[..., : functions.n_known] = 0.02
+    tau = xr.DataArray(np.full((1, n_draws), 0.05), dims=("chain", "draw"))
+    drawn = replace(functions, tau=tau, weights=weights)
+    along = along_budgets(functions.discrepancy)
+    wanted = 0.02 + np.sqrt(variance) * rng.standard_normal((n_draws, 2))
+    at = np.tile([1, 3], (n_draws, 1))
+    found = drawn.with_slopes(
+        places, along, at=at, slopes=wanted, variance=np.full((n_draws, 2), variance)
+    )
+    effects = _slope_of_matern52(places[[1, 3]], functions.components.landmarks, along)
+    effects = effects @ functions._whitening
+    known, loose = effects[:, : functions.n_known], effects[:, functions.n_known :]
+    left_over = 5 / 3 * along @ along - np.sum(effects**2, axis=1)
+    joint = 0.05**2 * (loose @ loose.T + np.diag(left_over)) + variance * np.eye(2)
+    gain = 0.05**2 * loose.T @ np.linalg.inv(joint)
+    expected = gain @ (0.02 - known.sum(axis=1) * 0.02)
+    covariance = 0.05**2 * (np.eye(loose.shape[1]) - gain @ loose)
+    free_weights = found.weights[0, :, functions.n_known :]
+    error = 4.5 * 0.05 / np.sqrt(n_draws)
+    np.testing.assert_allclose(free_weights.mean(axis=0), expected, atol=error)
+    # The draws answer a wanted slope that itself is drawn: that of N(0.02, variance).
+    spread = np.cov(free_weights, rowvar=False)
+    fitted = covariance + gain @ (variance * np.eye(2)) @ gain.T
+    left = gain @ np.diag(0.05**2 * left_over) @ gain.T
+    np.testing.assert_allclose(spread, fitted - left, atol=12 * 0.05**2 / np.sqrt(n_draws))
