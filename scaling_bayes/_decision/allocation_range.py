@@ -213,7 +213,7 @@ def _wide_enough(
 
 
 def _first_at(below: np.ndarray, log_tokens: np.ndarray, prob: float) -> float:
-    """Return the least log of tokens from which on up to the budget's all are sure enough."""
+    """Return the least log of tokens above which all, up to the budget's, are sure enough."""
     unsure = np.flatnonzero(below < prob)
     last = int(unsure.max(initial=-1))
     if last == len(below) - 1:

@@ -140,7 +140,7 @@ class Spending:
 
     @cached_property
     def stop(self) -> Stop | None:
-        """The best budget, and from which on a doubling no longer pays; None without a value.
+        """The best budget, and that above which a doubling no longer pays; None without a value.
 
         Looked for from the smallest budget upwards, beyond the largest if need be.
         """

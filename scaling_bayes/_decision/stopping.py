@@ -1,4 +1,4 @@
-"""Where to stop spending: the best budget, and from which on another doubling no longer pays."""
+"""Where to stop: the best budget, and the one above which another doubling no longer pays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PER_STEP = 50
 
 @dataclass(frozen=True)
 class Stop:
-    """Where to stop, in FLOPs: the best budget, and from which on another doubling no longer pays.
+    """Where to stop, in FLOPs: the best budget, and where another doubling no longer pays.
 
     Each is 0 if the smallest budget asked about is too much already. Gains are of the mean curve.
     A doubling is a large step: below the best budget it may not pay, and a smaller one still does.
@@ -40,13 +40,13 @@ class Stop:
 
 
 def ratio_of(worth: np.ndarray, price: np.ndarray) -> np.ndarray:
-    """Return worth divided by price; nothing for nothing is 0."""
+    """Return worth divided by price; 0/0 is 0."""
     ratio: np.ndarray = np.divide(worth, price, out=np.zeros_like(worth), where=price > 0)
     return ratio
 
 
 def best_budget(spent: np.ndarray, worth: np.ndarray, prices: np.ndarray) -> float:
-    """Return the budget from which on the marginal worth is below the marginal price.
+    """Return the budget above which the marginal worth is below the marginal price.
 
     Parameters
     ----------

@@ -12,12 +12,12 @@ SMALL_DIFFERENCE = 4.0
 FEW_RUNS = 100
 """Number of runs below which a standard error can be half of what it should be (same source)."""
 UNRELIABLE_SHARE = 0.05
-"""Share of runs with a Pareto k too high, from which on nothing is said by leave-one-out."""
+"""Share of runs with a Pareto k too high, above which leave-one-out says nothing."""
 
 _STANDARD_ERRORS = 2.0
 _CLEAR = 5.0
 _MIXED = 0.1
-"""Stacking weight of a second law from which on a mixture is spoken of."""
+"""Stacking weight of a second law above which the words name a mixture."""
 _TOO_FEW = 0.1
 """How far below its probability the coverage of an interval is spoken of."""
 _GRADES = (

@@ -37,7 +37,7 @@ _DEGREES_OF_FREEDOM = 5
 _INFLATION = 1.2
 """How much wider than the particles the proposal is: weights stay bounded."""
 _LEAST_PER_DIMENSION = 20
-"""Effective draws per dimension from which on weighted draws give a better proposal."""
+"""Effective draws per dimension above which weighted draws give a better proposal."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -143,7 +143,7 @@ class Fit(Answers):
     def model(self) -> pm.Model:
         """The PyMC model with every natural parameter as a variable with its prior.
 
-        Prior predictive draws, log priors and log likelihoods are to be had from it.
+        Prior predictive draws, log priors and log likelihoods can be computed from it.
         """
         return self._built("natural")
 

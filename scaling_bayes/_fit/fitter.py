@@ -83,14 +83,14 @@ class Fitter:
         if not isinstance(law, Law):
             hint = " Write it with parentheses." if isinstance(law, type) else ""
             raise InputError(
-                f"law is {law!r}, which is no law; give one such as sb.laws.Chinchilla().{hint}"
+                f"law is {law!r}, which is not a law; give one such as sb.laws.Chinchilla().{hint}"
             )
         if discrepancy == "smooth":
             discrepancy = suited_to(law.covariates)
         if discrepancy is not None and not isinstance(discrepancy, Discrepancy):
             raise InputError(
-                f"discrepancy is {discrepancy!r}, which is no model of discrepancy; leave it out, "
-                "give one such as sb.discrepancy.Smooth(), with parentheses, or None for the law "
+                f"discrepancy is {discrepancy!r}, which is not a model of discrepancy; leave it "
+                "out, give one such as sb.discrepancy.Smooth(), with parentheses, or None for the law "
                 "alone."
             )
         self.law = law

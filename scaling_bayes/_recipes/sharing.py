@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 POSITIVE_EVIDENCE = np.log(3.0)
-"""Log Bayes factor from which on evidence is more than a bare mention (Kass & Raftery 1995)."""
+"""Log Bayes factor above which evidence is more than a bare mention (Kass & Raftery 1995)."""
 
 _PRIOR_FACTOR = 2.0
 _BANDWIDTH = 0.35

@@ -24,7 +24,7 @@ _TICK = 0.1
 """Seconds between two looks at whether something is to be shown."""
 _BAR_WIDTH = 20
 _LEAST_SHARE = 0.01
-"""Share of the work from which on the rest of it is foretold."""
+"""Share of the work that must be done before the time of the rest is estimated."""
 
 
 class Watch:

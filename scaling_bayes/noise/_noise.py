@@ -107,7 +107,7 @@ class Noise(Declared, ABC):
         return density.reshape(arrays[0].shape)
 
     def independent(self, weight: Any, p: Any) -> Any:
-        """Return how many independent runs the mean of so many runs of one size is worth.
+        """Return how many independent runs the mean of several runs of one size is worth.
 
         Parameters
         ----------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PRIOR_PROB = 0.98
 """Central probability of the prior that a panel shows."""
 WIDE = 20.0
-"""Ratio of the ends of that range, from which on a positive parameter has a log axis."""
+"""Ratio of the ends of that range, above which a positive parameter has a log axis."""
 PRIOR_DRAWS = 4000
 GRID = 400
 MOST_COLUMNS = 4

@@ -95,7 +95,7 @@ def _draw_floor(ax: Axes, spending: Spending, median: np.ndarray) -> None:
 
 
 def _draw_stop(ax: Axes, spending: Spending) -> None:
-    """Draw the best price, and from which on another doubling no longer pays."""
+    """Draw the best price, and the price above which another doubling no longer pays."""
     stop = spending.stop
     if stop is None:
         return

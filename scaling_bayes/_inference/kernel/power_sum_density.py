@@ -38,8 +38,8 @@ class PowerSumDensity:
     exponents : list of Parameter
         Its parameters that are neither the floor nor a scale.
     monomials : ndarray, shape (term + 1, exponent + 1)
-        Logs of the terms' exponents and of the outer one, as sums of so many times the log of
-        each exponent parameter, and a constant.
+        Logs of the terms' exponents and of the outer one, as weighted sums of the logs of
+        the exponent parameters, and a constant.
     parameters : list of Parameter
         Exponents, floor, scales, sigma, nu and tau.
     priors : list of PriorFields
