@@ -90,8 +90,8 @@ class Fitter:
         if discrepancy is not None and not isinstance(discrepancy, Discrepancy):
             raise InputError(
                 f"discrepancy is {discrepancy!r}, which is not a model of discrepancy; leave it "
-                "out, give one such as sb.discrepancy.Smooth(), with parentheses, or None for the law "
-                "alone."
+                "out, give one such as sb.discrepancy.Smooth(), with parentheses, or None for the "
+                "law alone."
             )
         self.law = law
         self.noise = StudentT() if noise is None else noise
