@@ -43,6 +43,8 @@ def words_of(settled: Settled) -> tuple[str, ...]:
             f"{settled.value_of_perfect_information:.2g} on average{_within_in_words(settled)}."
         )
         lines.append(str(allocation_range(settled.problem, settled.options, settled.budget)))
+    if known and settled.monte_carlo_error is not None:
+        lines.append(str(settled.monte_carlo_error))
     lines += _laws_in_words(settled)
     if settled.binding:
         bounds = ", ".join(settled.problem.limits.in_words(name) for name in settled.binding)

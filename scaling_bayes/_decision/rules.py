@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -36,9 +36,12 @@ MOST_FLOPS = 1e32
 """Where the search for the cheapest budget starts if none is given."""
 
 _STEP, _BISECTIONS = 100.0, 24
+_FOR_SLOPE = 1.3
 _LEAST_DRAWS = 100
 COARSE_CANDIDATES = 200
 """Model sizes compared where many budgets are."""
+CUBE_ROOT = 1 / 3
+"""Rate of a choice by counts of draws, which jump from size to size (Kim & Pollard 1990)."""
 
 
 class Rule(ABC):
@@ -49,6 +52,8 @@ class Rule(ABC):
 
     words: str
     """What the rule does, after "the choice with"."""
+    rate: ClassVar[float] = 1 / 2
+    """The Monte Carlo error of the choice falls with this power of the number of draws."""
 
     @abstractmethod
     def scores(self, options: Options) -> np.ndarray:
@@ -81,6 +86,24 @@ class Rule(ABC):
             raise InputError("give the budget: flops, gpu_hours or money.")
         return budget
 
+    def budget_error(
+        self, problem: Problem, options: Options, batches: Sequence[Options], budget: float
+    ) -> float:
+        """Return the Monte Carlo standard error of the budget, as a share: none where it is given.
+
+        Parameters
+        ----------
+        problem : Problem
+            What is decided.
+        options : Options
+            What can be chosen with the budget.
+        batches : sequence of Options
+            The same with some of the draws each.
+        budget : float
+            The budget, in FLOPs.
+        """
+        return 0.0
+
 
 @dataclass(frozen=True)
 class ExpectedLoss(Rule):
@@ -107,6 +130,7 @@ class Quantile(Rule):
     """
 
     prob: float = 0.9
+    rate = CUBE_ROOT
 
     def __post_init__(self) -> None:
         _check_prob(self.prob)
@@ -140,6 +164,7 @@ class MeetTarget(Rule):
     """
 
     loss: float
+    rate = CUBE_ROOT
 
     def __post_init__(self) -> None:
         check_target(self.loss)
@@ -257,6 +282,7 @@ class Cheapest(Rule):
 
     loss: float
     prob: float = 0.9
+    rate = CUBE_ROOT
 
     def __post_init__(self) -> None:
         _check_prob(self.prob)
@@ -313,6 +339,22 @@ class Cheapest(Rule):
             else:
                 low = middle
         return float(np.exp(high))
+
+    def budget_error(
+        self, problem: Problem, options: Options, batches: Sequence[Options], budget: float
+    ) -> float:
+        """Return the error of the probability, divided by its slope in the log of the budget.
+
+        Parameters are those of `Rule.budget_error`. It is infinite where more compute changes
+        nothing.
+        """
+        best = int(self.scores(options).argmin())
+        by_batch = [float(np.mean(batch.loss[best] <= self.loss)) for batch in batches]
+        error = float(np.std(by_batch, ddof=1) / np.sqrt(len(by_batch)))
+        coarse = replace(problem, n_candidates=COARSE_CANDIDATES)
+        ends = [self._probability(coarse, budget * step) for step in (1 / _FOR_SLOPE, _FOR_SLOPE)]
+        slope = (ends[1] - ends[0]) / (2 * np.log(_FOR_SLOPE))
+        return error / slope if slope > 0 else np.inf
 
     def _probability(self, problem: Problem, budget: float) -> float:
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from scaling_bayes._decision.choice import Choice
 from scaling_bayes._decision.interpolation import chosen
+from scaling_bayes._decision.monte_carlo import MonteCarloError, monte_carlo_error
 from scaling_bayes._decision.options import Options
 from scaling_bayes._decision.problem import Problem
 from scaling_bayes._decision.rules import Rule
@@ -54,6 +56,11 @@ class Settled:
         tail = (1 - DEFAULT_PROB) / 2
         low, high = np.quantile(self.loss, [tail, 1 - tail], method="inverted_cdf")
         return float(low), float(high)
+
+    @cached_property
+    def monte_carlo_error(self) -> MonteCarloError | None:
+        """How far other draws of the posterior would move the choice; None if they are too few."""
+        return monte_carlo_error(self.problem, self.options, self.rule, self.budget)
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:

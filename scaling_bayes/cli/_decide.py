@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import Enum, auto
 from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -176,6 +177,7 @@ def _answer(decision: Decision, *, prob: float, epsilon: float) -> Answer:
     changes = decision.what_would_change_it()
     found = decision.range(epsilon=epsilon, prob=prob)
     choice = {name: getattr(decision.choice, name) for name in _CHOICE}
+    error = decision.monte_carlo_error
     frame = pd.DataFrame([choice])
     document = {
         "source": origin.label,
@@ -184,6 +186,7 @@ def _answer(decision: Decision, *, prob: float, epsilon: float) -> Answer:
         "prob": prob,
         "epsilon": epsilon,
         "choice": records(frame)[0],
+        "monte_carlo_error": None if error is None else records(pd.DataFrame([asdict(error)]))[0],
         "binding": list(decision.binding),
         "expected_loss": decision.expected_loss,
         "value_of_perfect_information": decision.value_of_perfect_information,
