@@ -15,6 +15,7 @@ import pandas as pd
 from scaling_bayes.errors import RunsWarning
 from scaling_bayes.runs._problems import whole_table
 from scaling_bayes.runs._trackers import KINDS, RunRecord
+from scaling_bayes.runs._trackers.run_objects import records_of
 from scaling_bayes.runs._trackers.run_record import Kind, RecordError
 
 _MOST_FILES: Final = 200_000
@@ -75,10 +76,41 @@ def table_of_runs(paths: Sequence[Path], source: str) -> pd.DataFrame:
             f"holds no run of a kind that is read{why}",
             f"Give a table, or a folder with {known}",
         )
-    _warn(list(found.values()), unreadable, source)
+    return _table(list(found.values()), unreadable, source)
+
+
+def table_of_objects(found: Sequence[object], source: str) -> pd.DataFrame:
+    """Return the runs that a tracker's library gives, one a row; see `table_of_runs`.
+
+    Parameters
+    ----------
+    found : sequence of object
+        What `run_objects` returned.
+    source : str
+        What they are called in messages.
+
+    Raises
+    ------
+    RunsError
+        If one cannot be read.
+
+    Warns
+    -----
+    RunsWarning
+        Of what was guessed.
+    """
+    try:
+        records = records_of(found)
+    except RecordError as error:
+        raise whole_table(source, f"cannot be read: {error}", "Leave that run out") from None
+    return _table(records, (), source)
+
+
+def _table(records: Sequence[RunRecord], unreadable: Sequence[str], source: str) -> pd.DataFrame:
+    _warn(records, unreadable, source)
     rows = [
         {"run": record.name, "state": record.state, **record.known, **record.cells}
-        for record in found.values()
+        for record in records
     ]
     table = pd.DataFrame(rows)
     return table.drop(columns="state") if table["state"].isna().any() else table
@@ -120,5 +152,5 @@ def _warn(records: Sequence[RunRecord], unreadable: Sequence[str], source: str) 
             f"{source}, {len(records)} runs: {'; '.join(sentences)}. Pass columns= where another "
             "column is meant.",
             RunsWarning,
-            stacklevel=5,
+            stacklevel=6,
         )

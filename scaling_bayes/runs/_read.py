@@ -44,8 +44,9 @@ def read_runs(
         by gzip. Or a folder, several paths or a pattern of runs as trackers leave them:
         ``tracker_metrics.jsonl`` (levanter), ``run-*.wandb`` or ``wandb-summary.json`` with
         ``config.yaml`` (W&B), ``trainer_state.json`` (Hugging Face), event files (TensorBoard),
-        ``mlflow.db`` or run folders (MLflow), ``*.log`` (Megatron, nanoGPT, torchtitan). Or a
-        pandas DataFrame, or any other data frame that turns into one (polars, pyarrow).
+        ``mlflow.db`` or run folders (MLflow), ``*.log`` (Megatron, nanoGPT, torchtitan). Or
+        run objects with ``config`` and ``summary``, such as ``wandb.Api().runs(...)``. Or a pandas
+        DataFrame, or any other data frame that turns into one (polars, pyarrow).
 
         The table has ``loss`` (nats per token) and at least two of ``n_params``, ``tokens`` and
         ``flops``; the third is C = k N D, also in single rows that leave one of three blank. One

@@ -16,10 +16,11 @@ import pandas as pd
 from scaling_bayes._files.user_path import path_of
 from scaling_bayes.errors import InputError, Problem, RunsError
 from scaling_bayes.runs._csv import csv_cells
-from scaling_bayes.runs._folders import is_run, table_of_runs
+from scaling_bayes.runs._folders import is_run, table_of_objects, table_of_runs
 from scaling_bayes.runs._json import json_cells, looks_like_json
 from scaling_bayes.runs._names import did_you_mean
 from scaling_bayes.runs._problems import error_of, whole_table
+from scaling_bayes.runs._trackers.run_objects import run_objects
 
 _GZIP: Final = b"\x1f\x8b"
 _MOST_BYTES: Final = 2**30
@@ -51,6 +52,8 @@ def table_of(source: object) -> Table:
         table = _several([_path(one) for one in source])
     elif isinstance(source, pd.DataFrame):
         table = Table(source, "DataFrame")
+    elif runs := run_objects(source):
+        table = Table(table_of_objects(runs, "run objects"), "run objects")
     else:
         table = _other_frame(source)
     frame = table.frame.copy()
