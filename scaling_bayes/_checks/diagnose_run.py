@@ -18,6 +18,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.forecast import forecast
 from scaling_bayes._prediction.law_draws import LawDraws, discrepancy_of, law_loss, mean_loss
 from scaling_bayes._prediction.mixture import check_source
@@ -47,7 +48,7 @@ _NOUNS: dict[Kind, str] = {"n_params": "model size", "tokens": "data", "flops": 
 
 
 @dataclass(frozen=True, eq=False)
-class RunDiagnosis:
+class RunDiagnosis(InNotebook):
     """New runs held against the mean curve of a law.
 
     Of a fit with discrepancy that is the law times the discrepancy as it is at the run's own

@@ -27,6 +27,7 @@ from scaling_bayes._decision.rules import Rule
 from scaling_bayes._decision.settled import Settled, settle
 from scaling_bayes._decision.source_within import source_within
 from scaling_bayes._intervals import DEFAULT_PROB
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.forecast_answer import Of
 from scaling_bayes._prediction.law_draws import sizes
 from scaling_bayes._prediction.mixture import Source
@@ -35,7 +36,7 @@ from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity, parse_quantity
 
 
-class Decision(Settled):
+class Decision(InNotebook, Settled):
     """A choice of model size and tokens, and how it compares with what else could be chosen.
 
     Losses are in nats per token. Regret is the loss of the mean curve above the best that is
@@ -126,6 +127,9 @@ class Decision(Settled):
     def words(self) -> tuple[str, ...]:
         """What the decision comes to, in sentences."""
         return tuple(map(printable, words_of(self)))
+
+    def _notebook_frame(self) -> pd.DataFrame:
+        return self.alternatives()
 
     @printed
     def __repr__(self) -> str:

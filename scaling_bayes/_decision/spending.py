@@ -16,6 +16,7 @@ from scaling_bayes._decision.settled import settle
 from scaling_bayes._decision.spending_words import title_of, words_of
 from scaling_bayes._decision.stopping import Stop, best_budget, crossing, ratio_of
 from scaling_bayes._intervals import SAMPLE_DIMS, interval, quantile
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.forecast_answer import Of
 from scaling_bayes._prediction.law_draws import LawDraws, discrepancy_of, point_dataset
 from scaling_bayes._prediction.mixture import mix, weighted_laws
@@ -31,7 +32,7 @@ _MOST_DOUBLINGS = 60
 
 
 @dataclass(frozen=True, eq=False)
-class Spending:
+class Spending(InNotebook):
     """What each of some budgets leads to, and whether the step from one to the next pays.
 
     Losses are in nats per token. For each budget the model size with the smallest expected loss is

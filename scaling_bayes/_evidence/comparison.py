@@ -22,6 +22,7 @@ from scaling_bayes._evidence.marginal_likelihood import (
 from scaling_bayes._evidence.score import rmse, score
 from scaling_bayes._fit.fit import Fit
 from scaling_bayes._intervals import DEFAULT_PROB
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.law_draws import LawDraws
 from scaling_bayes._prediction.mixture import check_forecasting
 from scaling_bayes._printable import printable, printed
@@ -43,7 +44,7 @@ _COUNTS = ("n_scored", "n_runs", "n_cuts", "n_left_out")
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(InNotebook):
     """Laws compared on the same runs.
 
     Attributes
@@ -90,7 +91,7 @@ class Comparison:
     prob: float
 
     @property
-    def verdict(self) -> tuple[str, ...]:
+    def words(self) -> tuple[str, ...]:
         """What these tables can and cannot tell, in sentences.
 
         Two laws are told apart by a difference of elpd of more than 4 and two standard errors,
@@ -121,10 +122,13 @@ class Comparison:
             joined = joined.join(self.bayes_factor)
         return joined.sort_values("elpd", ascending=False, na_position="last")
 
+    def _notebook_title(self) -> str:
+        return "Laws compared: elpd by leave-one-out, of log loss"
+
     @printed
     def __repr__(self) -> str:
         parts = [
-            *(f"- {sentence}" for sentence in self.verdict),
+            *(f"- {sentence}" for sentence in self.words),
             "\nEvidence inside the runs (PSIS-LOO, of log loss; higher elpd is better)",
             self.evidence.round(3).to_string(),
             "\nRoot-mean-square error of log loss on the runs fitted",

@@ -25,6 +25,7 @@ from scaling_bayes._inference.sampling import (
     refuse_or_warn,
 )
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
+from scaling_bayes._notebook import page_of
 from scaling_bayes._prediction.answers import Answers
 from scaling_bayes._prediction.straight_valley import with_straight_valley
 from scaling_bayes._printable import printed
@@ -271,6 +272,10 @@ class Fit(Answers):
                 f"{error} The draws are still in memory: save this fit to another path."
             ) from error
         return target
+
+    def _repr_html_(self) -> str:
+        summary = self.summary()
+        return page_of(repr(self), summary.to_frame().drop(columns="kind"), summary.words)
 
     @printed
     def __repr__(self) -> str:

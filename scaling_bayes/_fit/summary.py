@@ -11,6 +11,7 @@ import pandas as pd
 
 from scaling_bayes._inference.diagnostics import Diagnostics
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.law_draws import LawDraws, discrepancy_of
 from scaling_bayes._printable import printed
 
@@ -23,7 +24,7 @@ _UNCERTAIN = ("sd", "lower", "upper", "r_hat", "ess_bulk", "ess_tail")
 
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class Summary(InNotebook):
     """What a fit says of the parameters of its law.
 
     Attributes

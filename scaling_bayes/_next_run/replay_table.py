@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scaling_bayes._decision import Decision
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import format_quantity
@@ -15,7 +16,7 @@ MEASURES = ("regret", "interval_factor", "value_of_perfect_information")
 
 
 @dataclass(frozen=True, eq=False)
-class Replay:
+class Replay(InNotebook):
     """How decisions settle as policies choose runs one by one from a table.
 
     Attributes

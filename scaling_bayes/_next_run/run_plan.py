@@ -12,6 +12,7 @@ from scaling_bayes._decision import Decision
 from scaling_bayes._next_run.candidates import COST, ROUNDING, parsed_budget, read_candidates
 from scaling_bayes._next_run.run_values import MOST_FAILED, over_candidates
 from scaling_bayes._next_run.simulation import Learned, Simulation, check_expected_loss, simulated
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import SIZES, format_quantity
@@ -23,7 +24,7 @@ _MERITS: tuple[Merit, ...] = (lambda value, cost: value / cost, lambda value, _:
 
 
 @dataclass(frozen=True, eq=False)
-class RunPlan:
+class RunPlan(InNotebook):
     """Runs to train together under a budget, in the order in which they were chosen.
 
     Attributes

@@ -14,6 +14,7 @@ from scaling_bayes._decision import Decision
 from scaling_bayes._next_run.candidates import COST, WEIGHT, read_candidates
 from scaling_bayes._next_run.refits import Refits, refits_of
 from scaling_bayes._next_run.simulation import Learned, Simulation, check_expected_loss, simulated
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._printable import printable, printed
 from scaling_bayes._work.progress import Watch, watched
 from scaling_bayes.errors import InputError
@@ -29,7 +30,7 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False)
-class RunValues:
+class RunValues(InNotebook):
     """What candidate runs are worth to a decision, before they are trained.
 
     Attributes

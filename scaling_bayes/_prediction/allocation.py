@@ -19,6 +19,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.isoflop import level_set, minimise
 from scaling_bayes._prediction.law_draws import (
     discrepancy_of,
@@ -51,7 +52,7 @@ _LEAST_COST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Allocation:
+class Allocation(InNotebook):
     """Posterior of the compute-optimal model size, tokens and loss for each budget.
 
     All of it is of the mean of runs: of the law with its discrepancy, if it has one.

@@ -147,10 +147,15 @@ class AllocationInParts(Allocation):
         frames = [part.to_frame(prob=prob, kind=kind, tolerance=tolerance) for part in self.parts()]
         return pd.concat(frames, ignore_index=True)
 
+    def _notebook_frame(self) -> pd.DataFrame:
+        return self._ends().to_frame()
+
+    def _ends(self) -> Allocation:
+        return self._allocate(np.concatenate([self.flops[:_SHOWN], self.flops[-_SHOWN:]]))
+
     @printed
     def __repr__(self) -> str:
-        shown = self._allocate(np.concatenate([self.flops[:_SHOWN], self.flops[-_SHOWN:]]))
         return (
-            f"{shown!r}\n"
+            f"{self._ends()!r}\n"
             f"The first and last {_SHOWN} of {len(self.flops):,} budgets; to_frame() has all."
         )

@@ -18,6 +18,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.best_allocation import optimum
 from scaling_bayes._prediction.held import held
 from scaling_bayes._prediction.law_draws import (
@@ -50,7 +51,7 @@ Path = Callable[[LawDraws, "xr.DataArray"], "xr.DataArray"]
 
 
 @dataclass(frozen=True, eq=False)
-class ComputeToReach:
+class ComputeToReach(InNotebook):
     """Posterior of the compute at which the mean of runs reaches targets.
 
     Attributes

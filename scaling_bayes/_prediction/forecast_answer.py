@@ -19,6 +19,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.law_draws import loss_unit_of
 from scaling_bayes._printable import printed
 from scaling_bayes._work.blocks import Lazily, block, n_blocks
@@ -35,7 +36,7 @@ POINTS_AT_ONCE: Final = 1000
 """Points whose draws are made at once; more would only take more memory."""
 
 
-class AtPoints(ABC):
+class AtPoints(InNotebook, ABC):
     """Draws at points, of the mean curve and of a new run."""
 
     @abstractmethod

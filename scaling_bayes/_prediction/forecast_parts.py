@@ -128,15 +128,16 @@ class ForecastInParts(Forecast):
         frames = [part.to_frame(prob=prob, kind=kind) for part in self.parts()]
         return pd.concat(frames, ignore_index=True).rename_axis("point")
 
-    @printed
-    def __repr__(self) -> str:
+    def _notebook_frame(self) -> pd.DataFrame:
         import pandas as pd
 
         parts = self.parts()
-        first, last = parts[0], parts[-1]
-        frame = pd.concat([first.to_frame().head(_SHOWN), last.to_frame().tail(_SHOWN)])
+        return pd.concat([parts[0].to_frame().head(_SHOWN), parts[-1].to_frame().tail(_SHOWN)])
+
+    @printed
+    def __repr__(self) -> str:
         return (
-            f"{self._in_words(frame, first.mean_curve)}\n"
+            f"{self._in_words(self._notebook_frame(), self.parts()[0].mean_curve)}\n"
             f"The first and last {_SHOWN} of {self.n_points:,} points; to_frame() has all."
             f"{in_lines(self.doubts)}"
         )

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._inference.diagnostics import Diagnostics, diagnose
+from scaling_bayes._notebook import page_of
 from scaling_bayes._prediction.law_draws import sizes
 from scaling_bayes._printable import printed
 from scaling_bayes._recipes.crossing import Crossing, crossing
@@ -179,6 +180,10 @@ class RecipeComparison:
             If there are fewer than two pairs.
         """
         return check_pairs(self.recipes, self.pairs)
+
+    def _repr_html_(self) -> str:
+        title, *lines = repr(self).splitlines()
+        return page_of(title, self.sharing, [line.removeprefix("- ") for line in lines])
 
     @printed
     def __repr__(self) -> str:

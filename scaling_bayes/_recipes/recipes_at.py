@@ -17,6 +17,7 @@ from scaling_bayes._intervals import (
     quantile,
     shown_in_words,
 )
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.compute_to_reach import Path, best_loss, flops_to_reach
 from scaling_bayes._prediction.forecast import points_of
 from scaling_bayes._prediction.law_draws import law_loss
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class RecipesAt:
+class RecipesAt(InNotebook):
     """Posterior of what two recipes reach at the same scale. All of it is of the mean curve.
 
     Attributes

@@ -15,6 +15,7 @@ from scaling_bayes._doubt import Doubt, doubts_of, in_lines
 from scaling_bayes._fit.fit import Fit
 from scaling_bayes._inference.diagnostics import Diagnostics, diagnose
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval, quantile
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._prediction.compute_to_reach import ComputeToReach, flops_of_mean
 from scaling_bayes._prediction.forecast import forecast
 from scaling_bayes._printable import printed
@@ -33,7 +34,7 @@ _SIGN_UNCLEAR = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class TaskFit:
+class TaskFit(InNotebook):
     """The posterior of a law of task loss, and of the accuracy that a loss brings.
 
     Attributes

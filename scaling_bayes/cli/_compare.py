@@ -57,8 +57,8 @@ def compare(
     larger = None if held_out is None else sb.read_runs(held_out)
     comparison = sb.compare(named, held_out=larger, prob=prob, seed=seed)
     frame = comparison.to_frame().reset_index()
-    verdict = [in_options(sentence) for sentence in comparison.verdict]
-    document = {"prob": prob, "verdict": verdict, "sources": records(frame)}
+    verdict = [in_options(sentence) for sentence in comparison.words]
+    document = {"prob": prob, "words": verdict, "sources": records(frame)}
     tables = [
         _table(
             "Evidence inside the runs: PSIS-LOO of log loss, higher is better", comparison.evidence

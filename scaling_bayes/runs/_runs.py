@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scaling_bayes._notebook import page_of
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, RunsError
 from scaling_bayes.runs._covariates import COVARIATES, covariate
@@ -246,6 +247,10 @@ class Runs:
         if not several or SEED_SD in self.frame or (self.frame["weight"] > 1).any():
             return self
         return replace(self, frame=means_by_size(self.frame, keys))
+
+    def _repr_html_(self) -> str:
+        title, *ranges = repr(self).splitlines()
+        return page_of(title, self.frame, ranges)
 
     @printed
     def __repr__(self) -> str:

@@ -31,6 +31,7 @@ from scaling_bayes._inference.sampling import (
     refuse_or_warn,
 )
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
+from scaling_bayes._notebook import page_of
 from scaling_bayes._prediction.straight_valley import with_straight_valley
 from scaling_bayes._printable import printed
 from scaling_bayes.discrepancy import ROWS, WEIGHT, Discrepancy, DiscrepancyDraws
@@ -372,6 +373,11 @@ class PooledFit(Mapping[str, GroupFit]):
         if not fit.diagnostics.converged:
             refuse_or_warn(fit.diagnostics, f"the draws in {path} did not converge", on_failure)
         return fit
+
+    def _repr_html_(self) -> str:
+        summary = self.summary()
+        title, *doubts = repr(self).splitlines()
+        return page_of(title, summary.to_frame(), [*summary.words, *doubts])
 
     @printed
     def __repr__(self) -> str:

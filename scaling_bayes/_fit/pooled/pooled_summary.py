@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scaling_bayes._intervals import IntervalKind, interval
+from scaling_bayes._notebook import InNotebook
 from scaling_bayes._printable import printed
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class PooledSummary:
+class PooledSummary(InNotebook):
     """What a pooled fit says of its parameters.
 
     Attributes

@@ -140,7 +140,7 @@ def test_the_frame_and_the_text_hold_every_source(comparison):
     assert frame.index[-1] == "truth"
     for words in ("PSIS-LOO", "90% equal-tailed interval of a new run"):
         assert words in repr(comparison)
-    assert repr(comparison).startswith(f"- {comparison.verdict[0]}")
+    assert repr(comparison).startswith(f"- {comparison.words[0]}")
 
 
 def test_without_runs_held_out_there_is_no_such_table(fit):
@@ -162,7 +162,7 @@ def test_a_comparison_needs_a_fit(truth):
 
 
 def test_a_clear_difference_is_told(comparison):
-    assert "chinchilla predicts better than power-c" in " ".join(comparison.verdict)
+    assert "chinchilla predicts better than power-c" in " ".join(comparison.words)
     assert comparison.evidence.loc["power-c", "caution"] == "fewer than 100 runs"
 
 
@@ -187,7 +187,7 @@ def kaplan_fitter(quiet):
 def test_a_small_sweep_cannot_tell_kaplan_from_chinchilla(fitter, kaplan_fitter):
     small = simulated_small(20, seed=4)
     fits = {"kaplan": kaplan_fitter.fit(small, seed=1), "chinchilla": fitter.fit(small, seed=1)}
-    verdict = " ".join(sb.compare(fits).verdict)
+    verdict = " ".join(sb.compare(fits).words)
     assert "predicts" not in verdict
     assert "cannot tell" in verdict or "not reliable" in verdict
 
@@ -216,7 +216,7 @@ def test_many_runs_tell_chinchilla_inside_and_beyond(both, backtest):
         for (name, fit), value in zip(both.items(), (10.0, 30.0), strict=True)
     }
     found = sb.compare(both, backtest=backtest, marginal_likelihoods=factors)
-    verdict = " ".join(found.verdict)
+    verdict = " ".join(found.words)
     assert "Inside the range of the runs, chinchilla predicts clearly better" in verdict
     assert "forecast from smaller ones at 2 cuts, chinchilla predicts" in verdict
     assert "For chinchilla against kaplan there is very strong evidence" in verdict
