@@ -39,6 +39,8 @@ _LOOSE = 0.5
 """Standard deviation of a slope away from N*, of that of the law."""
 _FLAT = 1e-5
 """Standard deviation of the slope at N*."""
+_NO_SLOPE = 1e6
+"""Variance of a slope that is not known."""
 _PLACES = 128
 _STEP = 1e-3
 _TAILS, _TAILS_IN_SDS, _MOST_SDS = (0.05, 0.95), 3.29, 3.0
@@ -126,14 +128,18 @@ class _StraightValley(DiscrepancyDraws):
         log_n, by_law : ndarray, shape (draw, budget)
             Logs of N*: where it is to be, and where it is by the law alone.
         """
-        wanted = (log_n[..., None] + _OFF).clip(0.0, log_c[:, None] - log(self.k))
+        most = log_c - log(self.k)
+        wanted = (log_n[..., None] + _OFF).clip(0.0, most[:, None])
         ends = wanted.min(axis=(0, 2)), wanted.max(axis=(0, 2))
         steps = (ends[1] - ends[0]) / (_PLACES - 1)
         at = np.round((wanted - ends[0][:, None]) / steps[:, None]).astype(int)
         log_sizes = ends[0][:, None] + steps[:, None] * at
-        valley = self._slope((by_law[..., None] + _OFF).reshape(len(at), -1), log_c)
+        around = by_law.clip(0.0, most)[..., None] + _OFF
+        valley = self._slope(around.reshape(len(at), -1), log_c)
         slopes = valley - self._slope(log_sizes.reshape(len(at), -1), log_c)
         off = np.where(np.tile(_OFF, len(log_c)) == 0, _FLAT, _LOOSE * np.abs(valley))
+        # A draw whose law exceeds the largest float has no slope to give.
+        known = np.isfinite(slopes)
         grid = ends[0][:, None] + steps[:, None] * np.arange(_PLACES)
         places = self._places(grid.ravel(), np.repeat(log_c, _PLACES))
         one, other = self._places(np.array([0.0, 1.0]), np.zeros(2))
@@ -142,8 +148,8 @@ class _StraightValley(DiscrepancyDraws):
             places,
             other - one,
             at=(at + first_of[:, None]).reshape(len(at), -1),
-            slopes=slopes,
-            variance=off**2,
+            slopes=np.where(known, slopes, 0.0),
+            variance=np.where(known, off**2, _NO_SLOPE),
         )
 
     def _places(self, log_n: np.ndarray, log_c: np.ndarray) -> np.ndarray:
@@ -176,7 +182,8 @@ class _StraightValley(DiscrepancyDraws):
             found: np.ndarray = np.log(self.law.loss(p, sizes))
             return found
 
-        slope: np.ndarray = (log_loss(log_n + _STEP) - log_loss(log_n - _STEP)) / (2 * _STEP)
+        with np.errstate(over="ignore", invalid="ignore"):
+            slope: np.ndarray = (log_loss(log_n + _STEP) - log_loss(log_n - _STEP)) / (2 * _STEP)
         return slope
 
 

@@ -117,6 +117,19 @@ def test_laws_and_discrepancies_that_have_no_valley_stay_as_they_are(default_fit
     assert with_straight_valley(found, reads_more, default_fit.draws, runs) is found
 
 
+@pytest.mark.parametrize(("name", "value"), [("N_c", 1e300), ("N_c", 1e-300), ("alpha_N", 1e-6)])
+def test_a_draw_of_an_absurd_law_spoils_no_other(default_fit, name, value):
+    draws = default_fit.draws.copy(deep=True)
+    draws[name][0, 0] = value
+    strange = with_straight_valley(bare(default_fit), default_fit.law, draws, default_fit.runs)
+    usual = default_fit.discrepancy_draws
+    sizes = {"n_params": [1e9, 1e10], "tokens": [1e11, 1e12]}
+    far = xr.Dataset({size: ("point", np.array(values)) for size, values in sizes.items()})
+    shift, before = strange.at(far), usual.at(far)
+    assert np.isfinite(shift).all()
+    assert float(np.abs(shift - before).median()) < 1e-3
+
+
 def test_the_same_question_has_the_same_answer(default_fit):
     asked = {"flops": 1e23, "n_params": 1e10, "seed": 1}
     first = default_fit.forecast(**asked).mean_curve
