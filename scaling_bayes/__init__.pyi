@@ -83,6 +83,7 @@ from .runs import ParameterCount as ParameterCount
 from .runs import Runs as Runs
 from .runs import count_flops as count_flops
 from .runs import count_parameters as count_parameters
+from .runs import read_accuracies as read_accuracies
 from .runs import read_runs as read_runs
 
 __version__: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaling_bayes.runs._accuracies import read_accuracies
 from scaling_bayes.runs._architecture import (
     Architecture,
     FlopCount,
@@ -28,6 +29,7 @@ __all__ = [
     "count_flops",
     "count_parameters",
     "covariate",
+    "read_accuracies",
     "read_at",
     "read_runs",
     "run_column",
