@@ -284,7 +284,7 @@ def monte_carlo(values: xr.DataArray) -> tuple[float, float]:
 
 @pytest.mark.parametrize(
     ("law", "message"),
-    [(sb.laws.Chinchilla, "with parentheses"), ("kaplan", "no law"), (1, "no law")],
+    [(sb.laws.Chinchilla, "with parentheses"), ("kaplan", "not a law"), (1, "not a law")],
 )
 def test_what_is_no_law_is_refused(runs, law, message):
     with pytest.raises(InputError, match=message):
