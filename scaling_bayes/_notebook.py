@@ -52,7 +52,7 @@ def page_of(title: str, frame: pd.DataFrame, sentences: Iterable[str]) -> str:
         What is said of it.
     """
     shown = frame.head(_MOST_ROWS)
-    named = not _only_counts(frame)
+    named = not _only_counts(shown)
     heads = [*([str(shown.index.name or "")] if named else []), *map(str, shown.columns)]
     columns = [_cells(name, shown.iloc[:, at]) for at, name in enumerate(map(str, shown.columns))]
     rows = []

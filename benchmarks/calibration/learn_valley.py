@@ -21,7 +21,8 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 from sweeps import sweeps
 
-LENGTH, LEVEL_SD = log(100.0), 10.0
+from scaling_bayes._prediction.straight_valley import covariance_of_line
+
 BENDS = np.geomspace(0.01, 1.5, 25)
 WIDTH_IN_SDS = 3.29
 """Standard deviations between the ends of a 90 percent interval."""
@@ -41,13 +42,8 @@ class Valley:
     def log_likelihood(self, growth: float, growth_sd: float, bend: float) -> float:
         """Return the log density of the minima; see the head of this file."""
         away = self.log_c - self.log_c[-1]
-        distance = np.sqrt(5) * np.abs(away[:, None] - away) / LENGTH
-        covariance = (
-            LEVEL_SD**2
-            + growth_sd**2 * np.outer(away, away)
-            + bend**2 * (1 + distance + distance**2 / 3) * np.exp(-distance)
-            + np.diag(self.sd**2)
-        )
+        covariance = covariance_of_line(away, growth_sd=growth_sd, bend=bend)
+        covariance += np.diag(self.sd**2)
         mean = self.log_n.mean() + growth * (away - away.mean())
         return float(multivariate_normal.logpdf(self.log_n, mean, covariance))
 

@@ -71,6 +71,13 @@ class Cut:
             )
         )
 
+    def parts(self) -> tuple[sb.Runs, np.ndarray]:
+        """Return the runs that are fitted, and which of all are scored."""
+        below, above = self.rows()
+        chosen = np.zeros((2, len(self.sweep.runs)), dtype=bool)
+        chosen[0, below] = chosen[1, above] = True
+        return self.sweep.runs.where(chosen[0]), chosen[1]
+
     def about(self) -> dict[str, object]:
         """Return columns of what is scored."""
         return {
@@ -140,12 +147,9 @@ def _refitted(
     cut: Cut, name: str, forecaster: Forecaster, *, seed: int
 ) -> tuple[pd.DataFrame, dict[str, Rows]]:
     """Fit, score and allocate; errors of the package become failures."""
-    runs, (below, above) = cut.sweep.runs, cut.rows()
+    runs, (fitted_runs, above) = cut.sweep.runs, cut.parts()
     plan = Plan("flops", PROBS, cut.flops, seed)
     fit_seed, forecast_seed = Refit(name, cut.flops).seeds(seed)
-    chosen = np.zeros((2, len(runs)), dtype=bool)
-    chosen[0, below] = chosen[1, above] = True
-    fitted_runs = runs.where(chosen[0])
     largest = float(fitted_runs.frame["flops"].max())
     rest: dict[str, Rows] = {
         "allocation": [],
@@ -155,10 +159,10 @@ def _refitted(
     points, step = pd.DataFrame(), "fit"
     try:
         fitted = forecaster.fit(fitted_runs, seed=fit_seed)
-        forecast = fitted.forecast(runs.where(chosen[1]), seed=forecast_seed)
-        points = _scored(forecast, runs, chosen[1], plan)
+        forecast = fitted.forecast(runs.where(above), seed=forecast_seed)
+        points = _scored(forecast, runs, above, plan)
         flops = runs.frame["flops"].to_numpy()[points["row"]]
-        points = points.assign(factor=flops / largest, n_fitted=len(below))
+        points = points.assign(factor=flops / largest, n_fitted=len(fitted_runs))
         step = "allocation"
         if cut.sweep.isoflop and _allocates(fitted):
             minima = cut.sweep.minima()

@@ -41,19 +41,17 @@ class AsTheRunsLeaveIt:
 
 def tested(cut: Cut) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return rows of allocations and of forecasts at a cut; none where the fit is refused."""
-    runs, (below, above) = cut.sweep.runs, cut.rows()
-    chosen = np.zeros((2, len(runs)), dtype=bool)
-    chosen[0, below] = chosen[1, above] = True
+    fitted_runs, above = cut.parts()
     seed, forecast_seed = Refit(DEFAULT, cut.flops).seeds(0)
     about = {"source": cut.sweep.source, "sweep": cut.sweep.name}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sb.errors.ScalingBayesWarning)
         try:
-            fit = sb.Fitter(settings=QUIET).fit(runs.where(chosen[0]), seed=seed)
+            fit = sb.Fitter(settings=QUIET).fit(fitted_runs, seed=seed)
         except ScalingBayesError as error:
             print(f"{cut.sweep.name} below {cut.flops:.3g}: {str(error)[:90]}", flush=True)
             return [], []
-        largest, held_out = float(fit.runs.frame["flops"].max()), runs.where(chosen[1])
+        largest, held_out = float(fit.runs.frame["flops"].max()), cut.sweep.runs.where(above)
         allocations, forecasts = [], []
         for way, source in (("as the runs leave it", AsTheRunsLeaveIt(fit)), ("default", fit)):
             rows = allocated(source, cut.sweep.minima(), cut.flops, largest)

@@ -15,7 +15,7 @@ from scaling_bayes.units import format_quantity
 _LEAST_UNSPENT = 0.01
 """Share of a budget left over that is said."""
 _NEAR = 2.0
-"""Factor beyond the tokens per parameter of the runs up to which nothing is said."""
+"""Largest factor beyond the runs' tokens per parameter that is not mentioned."""
 
 
 def words_of(settled: Settled) -> tuple[str, ...]:

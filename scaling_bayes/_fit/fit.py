@@ -27,13 +27,12 @@ from scaling_bayes._inference.sampling import (
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._notebook import page_of
 from scaling_bayes._prediction.answers import Answers
-from scaling_bayes._prediction.straight_valley import with_straight_valley
+from scaling_bayes._prediction.straight_valley import learned_discrepancy
 from scaling_bayes._printable import printed
 from scaling_bayes._work.seeds import generator
 from scaling_bayes.discrepancy import (
     DATA_DIMS,
     ROWS,
-    WEIGHT,
     Discrepancy,
     DiscrepancyDraws,
 )
@@ -101,15 +100,14 @@ class Fit(Answers):
         """Draws of the discrepancy, which can be asked for any sizes; None where there is none."""
         if self.discrepancy is None:
             return None
-        rows = self.data_tree["constant_data"][ROWS].to_numpy()
-        sizes = self.runs.covariates(self.discrepancy.covariates)
-        posterior = self.data_tree["posterior"].to_dataset()
-        found = DiscrepancyDraws(
+        return learned_discrepancy(
             self.discrepancy,
-            posterior[[*self.discrepancy.parameter_names, WEIGHT]],
-            {name: values[rows[rows >= 0]] for name, values in sizes.items()},
+            self.data_tree["posterior"].to_dataset(),
+            self.data_tree["constant_data"][ROWS].to_numpy(),
+            self.law,
+            self.draws,
+            self.runs,
         )
-        return with_straight_valley(found, self.law, self.draws, self.runs)
 
     @property
     def flops_per_param_token(self) -> float:

@@ -16,7 +16,7 @@ _NAMES_OF_RUNS: Final = ("run", "run_id", "run_name", "name", "group")
 
 
 def check_number(runs: Runs) -> None:
-    """Refuse a table with so many rows that they can only be checkpoints.
+    """Refuse a table with too many rows to be anything but checkpoints.
 
     Raises
     ------

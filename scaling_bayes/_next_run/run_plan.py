@@ -116,7 +116,7 @@ def plan_runs(
     -------
     RunPlan
         It ends where the budget does, where no candidate adds anything, or where the draws no
-        longer carry the weights of so many outcomes: then train these runs, refit and plan again.
+        longer carry the weights of their outcomes: then train these runs, refit and plan again.
 
     Raises
     ------

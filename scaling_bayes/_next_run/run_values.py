@@ -113,7 +113,7 @@ class RunValues(InNotebook):
         """Say whether a candidate pays if its compute could go into the decision instead.
 
         It does if that holds for a value two standard errors lower, and does not if it fails for
-        one as much higher. Of values that cannot be trusted nothing is said.
+        one two standard errors higher. Values that cannot be trusted are not judged.
         """
         table = self.table
         if table["worth_flops"].isna().all():

@@ -13,7 +13,15 @@ import numpy as np
 from scaling_bayes._prediction.best_allocation import optimum
 from scaling_bayes._prediction.law_draws import LawDraws
 from scaling_bayes._prediction.optimum import optimal_n_params
-from scaling_bayes.discrepancy import DiscrepancyDraws, Shift, Smooth, SmoothFunctions
+from scaling_bayes.discrepancy import (
+    WEIGHT,
+    Discrepancy,
+    DiscrepancyDraws,
+    Shift,
+    Smooth,
+    SmoothFunctions,
+    matern52,
+)
 from scaling_bayes.errors import NoOptimumError
 from scaling_bayes.laws import Law
 from scaling_bayes.runs import Runs
@@ -47,6 +55,36 @@ _TAILS, _TAILS_IN_SDS, _MOST_SDS = (0.05, 0.95), 3.29, 3.0
 _ALIKE = 0.02
 """What is taken from correlations among budgets, so that their matrix can be inverted."""
 _SEED = 2
+
+
+def learned_discrepancy(
+    discrepancy: Discrepancy,
+    posterior: xr.Dataset,
+    rows: np.ndarray,
+    law: Law,
+    law_draws: xr.Dataset,
+    runs: Runs,
+) -> DiscrepancyDraws:
+    """Return a discrepancy as a fit has learned it, with a straight valley beyond the runs.
+
+    Parameters
+    ----------
+    discrepancy : Discrepancy
+        The model.
+    posterior : Dataset
+        Draws of its parameters and weights, with dims chain and draw.
+    rows : ndarray of int, shape (landmark,)
+        The runs that are landmarks; -1 where there are fewer landmarks than components.
+    law, law_draws, runs
+        As in `with_straight_valley`.
+    """
+    sizes = runs.covariates(discrepancy.covariates)
+    found = DiscrepancyDraws(
+        discrepancy,
+        posterior[[*discrepancy.parameter_names, WEIGHT]],
+        {name: values[rows[rows >= 0]] for name, values in sizes.items()},
+    )
+    return with_straight_valley(found, law, law_draws, runs)
 
 
 def with_straight_valley(
@@ -220,12 +258,7 @@ def carried_on(
     """
     n_known = len(log_c)
     away = np.concatenate([log_c, beyond]) - log_c[-1]
-    distance = np.sqrt(5) * np.abs(away[:, None] - away) / _BEND_LENGTH
-    prior = (
-        _LEVEL_SD**2
-        + _GROWTH_SD**2 * np.outer(away, away)
-        + _BEND**2 * (1 + distance + distance**2 / 3) * np.exp(-distance)
-    )
+    prior = covariance_of_line(away, growth_sd=_GROWTH_SD, bend=_BEND)
     low, high = np.quantile(log_n, _TAILS, axis=0)
     middle, sd = np.median(log_n, axis=0), np.maximum((high - low) / _TAILS_IN_SDS, _STEP)
     # A draw whose smallest loss lies at an end of all sizes would pull the line there.
@@ -236,6 +269,25 @@ def carried_on(
     line = middle.mean() + _GROWTH * away + rng.standard_normal((len(log_n), len(away))) @ root.T
     drawn: np.ndarray = line + (middle + scores * sd - line[:, :n_known]) @ gain
     return drawn[:, n_known:]
+
+
+def covariance_of_line(away: np.ndarray, *, growth_sd: float, bend: float) -> np.ndarray:
+    """Return the covariance of log N* at budgets: of an unknown level, a slope, and bends.
+
+    Parameters
+    ----------
+    away : ndarray, shape (budget,)
+        Logs of the budgets, from the one that slopes turn around.
+    growth_sd : float
+        Standard deviation of the slope.
+    bend : float
+        Standard deviation of the bends.
+    """
+    places = away[:, None] / _BEND_LENGTH
+    covariance: np.ndarray = (
+        _LEVEL_SD**2 + growth_sd**2 * np.outer(away, away) + bend**2 * matern52(places, places)
+    )
+    return covariance
 
 
 def _by_draw(n_params: xr.DataArray) -> np.ndarray:

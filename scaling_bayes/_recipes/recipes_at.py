@@ -50,7 +50,7 @@ class RecipesAt(InNotebook):
         size is given, with as many tokens per parameter as here. None where the sizes given do not
         say what compute is.
     most_flops : float
-        Compute of the largest run of both, up to which nothing is said of extrapolation.
+        Compute of the largest run of both; above it, the words name the extrapolation.
     """
 
     names: tuple[str, str]

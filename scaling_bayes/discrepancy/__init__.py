@@ -16,7 +16,12 @@ from scaling_bayes.discrepancy._discrepancy import (
     DiscrepancyDraws,
     Shift,
 )
-from scaling_bayes.discrepancy._smooth import Smooth, SmoothFunctions, SmoothInOneSize
+from scaling_bayes.discrepancy._smooth import (
+    Smooth,
+    SmoothFunctions,
+    SmoothInOneSize,
+    matern52,
+)
 from scaling_bayes.units import SIZES
 
 REGISTRY: dict[str, Callable[..., Discrepancy]] = {
@@ -51,5 +56,6 @@ __all__ = [
     "Smooth",
     "SmoothFunctions",
     "SmoothInOneSize",
+    "matern52",
     "suited_to",
 ]

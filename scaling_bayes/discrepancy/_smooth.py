@@ -70,10 +70,10 @@ class Smooth(Discrepancy):
         places = self.places(sizes)
         # Half of the runs at most: the others tell the noise from the discrepancy.
         at_most = min(self.n_components, len(places) // 2)
-        rows = leading_rows(places, _matern52, at_most)
+        rows = leading_rows(places, matern52, at_most)
         # The model has always as many components, so that it compiles once.
         lacking = self.n_components - len(rows)
-        basis = np.pad(Components(_matern52, places[rows]).at(places), ((0, 0), (0, lacking)))
+        basis = np.pad(Components(matern52, places[rows]).at(places), ((0, 0), (0, lacking)))
         strengths, directions = np.linalg.eigh(basis.T @ basis)
         return {
             BASIS: basis,
@@ -114,7 +114,7 @@ class Smooth(Discrepancy):
         self, draws: xr.Dataset, landmarks: Mapping[str, np.ndarray], rng: np.random.Generator
     ) -> SmoothFunctions:
         """Return, for each draw, the shift as a function; see `Discrepancy.functions`."""
-        known = Components(_matern52, self.places(landmarks))
+        known = Components(matern52, self.places(landmarks))
         ends = zip(known.landmarks.min(axis=0), known.landmarks.max(axis=0), _BEYOND, strict=False)
         axes = [np.linspace(low - less, high + more, _STEPS) for low, high, (less, more) in ends]
         around = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, len(axes))
@@ -272,7 +272,7 @@ class SmoothFunctions:
         return replace(self, weights=flat.reshape(self.weights.shape))
 
 
-def _matern52(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def matern52(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return Matern's correlation with smoothness 5/2 (Rasmussen and Williams 2006, eq. 4.17)."""
     distance = sqrt(5) * np.sqrt(np.sum((a[:, None] - b[None]) ** 2, axis=-1))
     correlation: np.ndarray = (1 + distance + distance**2 / 3) * np.exp(-distance)
@@ -280,7 +280,7 @@ def _matern52(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _slope_of_matern52(a: np.ndarray, b: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Return the derivative of `_matern52` by the first place, per unit along a direction."""
+    """Return the derivative of `matern52` by the first place, per unit along a direction."""
     apart = a[:, None] - b[None]
     distance = sqrt(5) * np.sqrt(np.sum(apart**2, axis=-1))
     slope: np.ndarray = -_SLOPE_VARIANCE * (1 + distance) * np.exp(-distance) * (apart @ along)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from scaling_bayes._files.user_path import path_of
 from scaling_bayes.errors import InputError, RunsError, RunsWarning
-from scaling_bayes.runs._problems import whole_table
+from scaling_bayes.runs._problems import left_out, whole_table
 from scaling_bayes.runs._trackers.run_record import RecordError, number, record_of, text_of
 
 METRICS: Final = ("acc_norm", "acc", "exact_match")
@@ -22,7 +22,6 @@ COLUMNS: Final = (
 )
 _PATTERN: Final = "results*.json"
 _MOST_FILES: Final = 20_000
-_SHOWN: Final = 5
 
 
 def read_accuracies(
@@ -204,9 +203,6 @@ def _run(record: Mapping[str, Any], path: Path) -> str:
 
 
 def _warn(name: str, unreadable: Sequence[str], several: set[str]) -> None:
-    sentences = sorted(several)
-    if unreadable:
-        more = f" and {len(unreadable) - _SHOWN} more" if len(unreadable) > _SHOWN else ""
-        sentences.append(f"left out: {'; '.join(unreadable[:_SHOWN])}{more}")
+    sentences = [*sorted(several), *left_out(unreadable)]
     if sentences:
         warnings.warn(f"{name}: {'. '.join(sentences)}.", RunsWarning, stacklevel=3)

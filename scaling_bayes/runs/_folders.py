@@ -13,13 +13,12 @@ from typing import Final
 import pandas as pd
 
 from scaling_bayes.errors import RunsWarning
-from scaling_bayes.runs._problems import whole_table
+from scaling_bayes.runs._problems import left_out, whole_table
 from scaling_bayes.runs._trackers import KINDS, RunRecord
 from scaling_bayes.runs._trackers.run_objects import records_of
 from scaling_bayes.runs._trackers.run_record import Kind, RecordError
 
 _MOST_FILES: Final = 200_000
-_SHOWN: Final = 5
 
 
 def is_run(path: Path) -> bool:
@@ -144,9 +143,7 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Kind, Path]]:
 def _warn(records: Sequence[RunRecord], unreadable: Sequence[str], source: str) -> None:
     guesses = Counter(guess for record in records for guess in record.guessed)
     sentences = [f"of {n} runs {guess}" for guess, n in guesses.items()]
-    if unreadable:
-        more = f" and {len(unreadable) - _SHOWN} more" if len(unreadable) > _SHOWN else ""
-        sentences.append(f"left out: {'; '.join(unreadable[:_SHOWN])}{more}")
+    sentences += left_out(unreadable)
     if sentences:
         warnings.warn(
             f"{source}, {len(records)} runs: {'; '.join(sentences)}. Pass columns= where another "

@@ -9,6 +9,7 @@ from typing import Final
 from scaling_bayes.errors import Problem, RunsError
 
 _SHOWN: Final = 10
+_FILES_SHOWN: Final = 5
 _LONGEST_VALUE: Final = 40
 
 
@@ -39,6 +40,15 @@ def whole_table(source: str, reason: str, remedy: str) -> RunsError:
     problem = Problem(row=None, column=None, value=None, reason=reason, remedy=remedy)
     end = "" if remedy.endswith("?") else "."
     return RunsError(f"{source} {reason}. {remedy}{end}", (problem,))
+
+
+def left_out(unreadable: Sequence[str]) -> list[str]:
+    """Return one sentence that names the first files that cannot be read; none where all can."""
+    if not unreadable:
+        return []
+    more = len(unreadable) - _FILES_SHOWN
+    rest = f" and {more} more" if more > 0 else ""
+    return [f"left out: {'; '.join(unreadable[:_FILES_SHOWN])}{rest}"]
 
 
 def _place(problem: Problem, row_word: str) -> str:

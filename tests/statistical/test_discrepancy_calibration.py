@@ -20,7 +20,7 @@ from scipy.stats import binomtest, kstest
 
 import scaling_bayes as sb
 from scaling_bayes._intervals import interval
-from scaling_bayes.discrepancy._smooth import _matern52
+from scaling_bayes.discrepancy._smooth import matern52
 from scaling_bayes.errors import ConvergenceWarning
 
 REFITS, RANKED, PROB = 80, 100, 0.9
@@ -58,7 +58,7 @@ def refits(sweep, prior_draws) -> tuple[pd.DataFrame, pd.DataFrame]:
     beyond = {"n_params": np.array([1.1e10]), "tokens": np.array([1.5e11])}
     everywhere = {name: np.append(sizes[name], beyond[name]) for name in beyond}
     places = SMOOTH.places(everywhere)
-    root = np.linalg.cholesky(_matern52(places, places) + 1e-10 * np.eye(len(places)))
+    root = np.linalg.cholesky(matern52(places, places) + 1e-10 * np.eye(len(places)))
     ranks, covered, unconverged = [], [], 0
     for refit in range(REFITS):
         truth = truths.isel(refit=refit)

@@ -32,9 +32,9 @@ from scaling_bayes._inference.sampling import (
 )
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind, interval
 from scaling_bayes._notebook import page_of
-from scaling_bayes._prediction.straight_valley import with_straight_valley
+from scaling_bayes._prediction.straight_valley import learned_discrepancy
 from scaling_bayes._printable import printed
-from scaling_bayes.discrepancy import ROWS, WEIGHT, Discrepancy, DiscrepancyDraws
+from scaling_bayes.discrepancy import ROWS, Discrepancy, DiscrepancyDraws
 from scaling_bayes.errors import UnknownGroupError
 from scaling_bayes.laws import Law, PowerSum
 from scaling_bayes.noise import Noise
@@ -140,13 +140,9 @@ class PooledFit(Mapping[str, GroupFit]):
         if self.discrepancy is None:
             return None
         rows = self.data_tree["constant_data"][ROWS].sel({GROUP: group}).to_numpy()
-        sizes = self._runs_of[group].covariates(self.discrepancy.covariates)
-        found = DiscrepancyDraws(
-            self.discrepancy,
-            own[[*self.discrepancy.parameter_names, WEIGHT]],
-            {name: values[rows[rows >= 0]] for name, values in sizes.items()},
+        return learned_discrepancy(
+            self.discrepancy, own, rows, self.law, law_draws, self._runs_of[group]
         )
-        return with_straight_valley(found, self.law, law_draws, self._runs_of[group])
 
     def _doubts_of(self, group: str) -> tuple[Doubt, ...]:
         return (

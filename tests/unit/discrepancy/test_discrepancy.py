@@ -21,7 +21,7 @@ from scaling_bayes.discrepancy import (
     suited_to,
 )
 from scaling_bayes.discrepancy._components import Components, leading_rows
-from scaling_bayes.discrepancy._smooth import _matern52, _slope_of_matern52
+from scaling_bayes.discrepancy._smooth import _slope_of_matern52, matern52
 from scaling_bayes.errors import InputError
 
 ALL = ("chain", "draw")
@@ -51,37 +51,37 @@ def test_the_kernel_is_materns_with_smoothness_five_halves():
     ends = np.column_stack([np.linspace(0.05, 6, 40), np.zeros(40)])
     x = np.sqrt(5) * ends[:, 0]
     expected = 2 ** (1 - 2.5) / gamma(2.5) * x**2.5 * kv(2.5, x)
-    np.testing.assert_allclose(_matern52(ends, np.zeros((1, 2)))[:, 0], expected, rtol=1e-10)
-    np.testing.assert_array_equal(np.diag(_matern52(ends, ends)), 1)
+    np.testing.assert_allclose(matern52(ends, np.zeros((1, 2)))[:, 0], expected, rtol=1e-10)
+    np.testing.assert_array_equal(np.diag(matern52(ends, ends)), 1)
 
 
 def test_with_all_places_as_landmarks_the_components_give_the_kernel():
     here = places(30, 5)
-    values = Components(_matern52, here).at(here)
-    np.testing.assert_allclose(values @ values.T, _matern52(here, here), atol=1e-8)
+    values = Components(matern52, here).at(here)
+    np.testing.assert_allclose(values @ values.T, matern52(here, here), atol=1e-8)
 
 
 def test_landmarks_that_are_chosen_until_nothing_is_left_give_the_kernel():
     here = places(30, 1)
-    rows = leading_rows(here, _matern52, 30)
-    values = Components(_matern52, here[rows]).at(here)
-    np.testing.assert_allclose(values @ values.T, _matern52(here, here), atol=2e-6)
+    rows = leading_rows(here, matern52, 30)
+    values = Components(matern52, here[rows]).at(here)
+    np.testing.assert_allclose(values @ values.T, matern52(here, here), atol=2e-6)
 
 
 def test_each_landmark_is_the_place_that_the_ones_before_leave_most_uncertain():
     here = places(80, 2)
-    rows = leading_rows(here, _matern52, 12)
+    rows = leading_rows(here, matern52, 12)
     assert len(rows) == 12
     for n_before in range(1, 12):
         z = here[rows[:n_before]]
-        explained = _matern52(here, z) @ np.linalg.solve(_matern52(z, z), _matern52(z, here))
+        explained = matern52(here, z) @ np.linalg.solve(matern52(z, z), matern52(z, here))
         assert np.argmax(1 - np.diag(explained)) == rows[n_before]
 
 
 def test_twenty_landmarks_explain_nearly_all_over_four_decades_of_compute():
     here = places(200, 2)
     few, many = (
-        Components(_matern52, here[leading_rows(here, _matern52, n)]).at(here) for n in (5, 20)
+        Components(matern52, here[leading_rows(here, matern52, n)]).at(here) for n in (5, 20)
     )
     left_over = [1 - np.sum(values**2, axis=1).min() for values in (few, many)]
     assert left_over[1] < 0.03 < left_over[0]
@@ -99,9 +99,9 @@ def test_twenty_landmarks_explain_nearly_all_over_four_decades_of_compute():
 )
 def test_the_rest_has_the_covariance_that_the_components_lack(here):
     n_draws = 40_000
-    components = Components(_matern52, places(6, 1))
+    components = Components(matern52, places(6, 1))
     values = components.at(here)
-    lacking = _matern52(here, here) - values @ values.T
+    lacking = matern52(here, here) - values @ values.T
     rest = components.rest(here, n_draws, np.random.default_rng(2))
     assert rest.shape == (n_draws, len(here))
     variance = np.diag(lacking)
@@ -114,7 +114,7 @@ def test_the_rest_has_the_covariance_that_the_components_lack(here):
 
 def test_the_rest_is_zero_at_the_landmarks_and_equal_at_equal_places():
     landmarks = places(6, 1)
-    rest = Components(_matern52, landmarks).rest(
+    rest = Components(matern52, landmarks).rest(
         np.concatenate([landmarks, [[3.0, 3.0]], [[3.0, 3.0]]]), 500, np.random.default_rng(3)
     )
     assert np.abs(rest[:, :6]).max() < 1e-5
@@ -241,7 +241,7 @@ def test_weights_from_the_prior_give_the_gaussian_process_at_any_points(simulate
     delta = sampled(prior_weights, simulate(30), points).to_numpy().reshape(-1, 15) / TAU
     log_c, log_r = np.log(n_params**2 * ratio), np.log(ratio)
     where = np.column_stack([log_c / np.log(100), log_r / np.log(50)])
-    kernel = _matern52(where, where)
+    kernel = matern52(where, where)
     error = np.sqrt((1 + kernel**2) / len(delta))
     assert (np.abs(delta.T @ delta / len(delta) - kernel) < 5 * error).all()
     assert (np.abs(delta.mean(axis=0)) < 5 / np.sqrt(len(delta))).all()

@@ -104,7 +104,7 @@ def test_a_discrepancy_is_one_function_over_all_parts(twenty_at_once, smooth_fit
 
 def test_components_are_added_until_little_is_left_over_at_many_places():
     here = np.random.default_rng(0).uniform(0, 3, (900, 2))
-    known = _components.Components(sb.discrepancy._smooth._matern52, here[:5])
+    known = _components.Components(sb.discrepancy._smooth.matern52, here[:5])
     enough, few = (known.extended(here, at_most=n, left_over=0.01) for n in (250, 10))
     left_over = 1 - np.sum(enough.at(here) ** 2, axis=1)
     assert left_over.max() <= 0.01
