@@ -28,7 +28,7 @@ Shift = Callable[[LawDraws, "xr.Dataset"], np.ndarray]
 BLOCK = 64
 """Points that one thread works on at a time: their draws stay in its cache."""
 
-_KNOTS = 40
+_KNOTS = 80
 """Points of a curve at which a discrepancy is worked out; a cubic spline joins them."""
 
 

@@ -46,7 +46,7 @@ DEFAULT_TOLERANCE = 0.001
 
 _SEARCH_FACTOR = 1e4
 _ROUNDING = 1e-8
-_GRID = 96
+_GRID = 192
 _LEAST_COST = 1e-6
 """Nats per token below which a cost is rounding."""
 

@@ -61,7 +61,7 @@ def test_the_same_runs_give_kaplans_law_a_larger_exponent(kaplan_fit, chinchilla
     logger.info("Kaplan: N grows for 4 times the compute %s times", described(4**a))
     rng = np.random.default_rng(0)
     by_chinchilla = rng.permutation(exponent(chinchilla_fit).to_numpy().ravel())
-    assert np.mean(a.to_numpy().ravel() > by_chinchilla) > 0.95
+    assert np.mean(a.to_numpy().ravel() > by_chinchilla) > 0.98
     assert (a > 0.7).sum() == 0  # so 0.73 is not of these runs under either law
 
 

@@ -13,19 +13,23 @@ import pytest
 import scaling_bayes as sb
 from scaling_bayes._fit.pooled.new_group import from_logs, logs_of
 from scaling_bayes._inference.coordinates import references
-from scaling_bayes.units import format_quantity
 
 QUICK = sb.SamplerSettings(draws=2000, tune=1000, target_accept=0.95, progressbar=False)
 CORPORA = ("web", "code", "books", "small")
 
 
 def simulated(*, spread: float, n: int = 30, n_small: int = 6, seed: int = 0) -> sb.Runs:
-    """Return runs of four corpora by Chinchilla's law; floors vary by 10%."""
+    """Return runs of four corpora by Chinchilla's law; floors vary by 10%.
+
+    The runs of the small corpus are small too, so that they hardly tell its floor.
+    """
     rng = np.random.default_rng(seed)
     frames = []
     for name in CORPORA:
         rows = n_small if name == "small" else n
-        n_params, tokens = 10 ** rng.uniform(7, 9, rows), 10 ** rng.uniform(8.5, 10.5, rows)
+        times = 0.3 if name == "small" else 1.0
+        n_params = times * 10 ** rng.uniform(7, 9, rows)
+        tokens = times * 10 ** rng.uniform(8.5, 10.5, rows)
         alpha, beta = 0.34 * np.exp(spread * rng.normal(size=2))
         floor = 1.8 * np.exp(0.1 * rng.normal())
         loss = floor + 0.6 * (1e8 / n_params) ** alpha + 0.6 * (3e9 / tokens) ** beta
@@ -114,9 +118,9 @@ def test_a_group_answers_as_a_fit_does(pooled):
     allocation = pooled.allocate(flops=1e21, group="web")
     assert allocation.source.label == "web"
     decision = sb.decide(group, flops=1e21)
-    # A decision joins the discrepancy at 40 sizes by a spline, which moves N in its fifth digit.
-    made, expected = decision.choice.n_params, float(allocation.recommended["n_params"][0])
-    assert format_quantity(made, kind="n_params") == format_quantity(expected, kind="n_params")
+    assert decision.choice.n_params == pytest.approx(
+        float(allocation.recommended["n_params"][0]), rel=1e-5
+    )
     reached = pooled.compute_to_reach(2.2, group="web")
     assert float(reached.flops.median()) > 0
     average = sb.average(dict(pooled))
@@ -148,7 +152,7 @@ def test_a_seed_repeats_and_a_fit_can_be_pickled(pooled, alike):
 
 def test_laws_of_one_size_and_without_discrepancy_are_pooled(alike):
     fit = sb.fit(
-        alike.where("tokens > 3e9"),
+        alike.where("tokens > 1e9"),
         sb.laws.PowerLaw("n_params"),
         groups=sb.Groups("corpus", priors={"spread_floor": sb.Prior("HalfNormal", sigma=0.1)}),
         discrepancy=None,
