@@ -25,7 +25,7 @@ from scaling_bayes._prediction.mixture import (
     mix,
     weighted_laws,
 )
-from scaling_bayes._prediction.optimum import check_trades
+from scaling_bayes._prediction.optimum import check_trades, n_params_within
 from scaling_bayes._work.seeds import check_seed
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import format_quantity
@@ -265,6 +265,9 @@ class Problem:
             self._refuse(budget, least)
         largest = budget / (self.k + 2 * self.served_tokens)
         most = min(self.limits.of("n_params", np.inf), largest, self._trained_at_most / self.k)
+        for one, _ in weighted_laws(self.source):
+            from_here, to_here = n_params_within(one.law, budget, self.k)
+            least, most = min(max(least, from_here), most), max(min(most, to_here), least)
         low, high = np.log(least), np.log(most)
         if high - low < _AT_LEAST:
             return np.array([least])

@@ -29,6 +29,7 @@ from scaling_bayes._prediction.law_draws import (
     sizes,
 )
 from scaling_bayes._prediction.mixture import Source, law_names, mix, weighted_laws
+from scaling_bayes._prediction.optimum import n_params_within
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, NoOptimumError
 from scaling_bayes.units import format_quantity
@@ -207,7 +208,8 @@ class Allocation(InNotebook):
         -------
         DataArray
             Model sizes, with dims ``bound`` (lower, upper) and ``budget``; 0 and infinity where
-            the loss stays within the tolerance for 10,000 times smaller and larger models.
+            the loss stays within the tolerance for 10,000 times smaller and larger models, or as
+            far as the law is meant.
 
         Raises
         ------
@@ -221,12 +223,16 @@ class Allocation(InNotebook):
         best = self.recommended
         log_n = np.log(best["n_params"].to_numpy())
         reach = np.log(_SEARCH_FACTOR)
+        lower, upper = log_n - reach, log_n + reach
+        for one, _ in weighted_laws(self.source):
+            least, most = n_params_within(one.law, self.flops, self.source.flops_per_param_token)
+            lower, upper = np.maximum(lower, np.log(least)), np.minimum(upper, np.log(most))
         edges = level_set(
             self._expected_loss,
             log_n,
             best["expected_loss"].to_numpy() + tolerance,
-            log_n - reach,
-            log_n + reach,
+            lower,
+            upper,
             (self.flops,),
         )
         return xr.DataArray(

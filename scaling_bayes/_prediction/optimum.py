@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,6 +36,25 @@ def check_trades(law: Law) -> None:
         )
 
 
+def n_params_within(law: Law, budget: Any, flops_per_param_token: float) -> tuple[Any, Any]:
+    """Return the smallest and largest model size at which a law is meant, for a budget in FLOPs.
+
+    Parameters
+    ----------
+    law : Law
+        The law, with its range of tokens per parameter.
+    budget : float or ndarray
+        The budget C.
+    flops_per_param_token : float
+        The k of C = k N D.
+    """
+    product = budget / flops_per_param_token
+    low, high = law.tokens_per_param
+    least = np.maximum(np.sqrt(product / high), 1.0)
+    most = np.minimum(np.sqrt(product / low), product) if low else product
+    return least, most
+
+
 def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     """Return each draw's compute-optimal model size by the law, in closed form where it has one.
 
@@ -62,7 +81,8 @@ def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
 def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     """Return each draw's compute-optimal model size by minimising along isoFLOP lines.
 
-    Searched are all sizes from one parameter to one token.
+    Searched are all sizes from one parameter to one token, and of these the ones at which the
+    law is meant.
 
     Raises
     ------
@@ -86,8 +106,7 @@ def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     for start in range(0, budgets.shape[-1], _BLOCK):
         block = np.s_[..., start : start + _BLOCK]
         some = tuple(array[block] for array in arrays)
-        lowest = minimise(
-            objective, np.zeros_like(some[0]), np.log(some[0] / k), some, what=law.name
-        )
+        least, most = n_params_within(law, some[0], k)
+        lowest = minimise(objective, np.log(least), np.log(most), some, what=law.name)
         log_n[block] = stationary(objective, lowest, some)
     return budgets.copy(data=np.exp(log_n))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scaling_bayes.parameters import Declared
@@ -60,6 +61,10 @@ class Law(Declared, ABC):
         Where the law comes from.
     published : Mapping of str to PublishedLaw
         Published values of its parameters, by the name of the paper.
+    tokens_per_param : tuple of float
+        Least and most tokens per parameter at which a law that trades N for D is meant. Its
+        optimum is searched between them; everywhere by default. A formula that turns far from any
+        training run, so that it has its smallest loss there, needs it.
 
     Parameters
     ----------
@@ -78,6 +83,7 @@ class Law(Declared, ABC):
     covariates: tuple[str, ...]
     citation: Citation | None = None
     published: ClassVar[Mapping[str, PublishedLaw]] = {}
+    tokens_per_param: ClassVar[tuple[float, float]] = (0.0, inf)
 
     @abstractmethod
     def loss(self, p: Any, x: Any) -> Any:

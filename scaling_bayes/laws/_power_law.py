@@ -17,7 +17,7 @@ Covariate = Literal["n_params", "tokens", "flops"]
 
 
 @dataclass(frozen=True)
-class _Size:
+class Size:
     """What the law of one size is called, and where its scale lies."""
 
     letter: str
@@ -33,8 +33,8 @@ class _Size:
     spread_without_floor: float
 
 
-_SIZES: dict[str, _Size] = {
-    "n_params": _Size(
+_SIZES: dict[str, Size] = {
+    "n_params": Size(
         letter="N",
         words="model size",
         unit="parameters",
@@ -47,7 +47,7 @@ _SIZES: dict[str, _Size] = {
         scale_in_kaplan=8.8e13,
         spread_without_floor=6.0,
     ),
-    "tokens": _Size(
+    "tokens": Size(
         letter="D",
         words="tokens",
         unit="tokens",
@@ -60,7 +60,7 @@ _SIZES: dict[str, _Size] = {
         scale_in_kaplan=5.4e13,
         spread_without_floor=6.0,
     ),
-    "flops": _Size(
+    "flops": Size(
         letter="C",
         words="compute",
         unit="FLOPs",
@@ -77,7 +77,7 @@ _SIZES: dict[str, _Size] = {
 }
 
 
-def _size(covariate: str) -> _Size:
+def size_of(covariate: str) -> Size:
     if covariate not in _SIZES:
         raise InputError(
             f"a power law cannot be in {covariate!r}; it can be in {', '.join(_SIZES)}."
@@ -114,7 +114,7 @@ class PowerLaw(PowerSum):
         priors: Mapping[str, object] | None = None,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
-        size = _size(covariate)
+        size = size_of(covariate)
         letter = size.letter
         self.name = f"power-{letter.lower()}"
         self.parameters = (
@@ -170,7 +170,7 @@ class PurePowerLaw(PowerSum):
         priors: Mapping[str, object] | None = None,
         fixed: Mapping[str, float] | None = None,
     ) -> None:
-        size = _size(covariate)
+        size = size_of(covariate)
         letter = size.letter
         self.name = f"pure-power-{letter.lower()}"
         self.parameters = (

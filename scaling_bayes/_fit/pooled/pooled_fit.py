@@ -282,16 +282,8 @@ class PooledFit(Mapping[str, GroupFit]):
             f"{float((spread < _ALIKE).mean()):.2f}; before the runs it was {before:.2f}.",
         ]
         for name, row in self.borrowed.iterrows():
-            share = row["exponents"]
-            if share > _MOSTLY:
-                amount = "most"
-            elif share > _LITTLE:
-                amount = "about half"
-            else:
-                amount = "little"
             words.append(
-                f"{name}: {int(row['n_runs'])} runs borrow {amount} of what is known of their "
-                f"exponents ({share:.0%})."
+                borrowed_in_words(str(name), n_runs=int(row["n_runs"]), share=row["exponents"])
             )
         retried = bool(self.data_tree.attrs.get(RETRIED_KEY, 0))
         words.append(
@@ -381,6 +373,19 @@ class PooledFit(Mapping[str, GroupFit]):
             f"Pooled fit of {self.law.name} to {self.runs.counted} of {len(self)} groups by "
             f"{self.groups.by} ({self.runs.source}): {self.diagnostics}{in_lines(self.doubts)}"
         )
+
+
+def borrowed_in_words(name: str, *, n_runs: int, share: float) -> str:
+    """Return the sentence that says how much a group borrows of what is known of its exponents."""
+    if share > _MOSTLY:
+        amount = "most"
+    elif share > _LITTLE:
+        amount = "about half"
+    else:
+        amount = "little"
+    return (
+        f"{name}: {n_runs} runs borrow {amount} of what is known of their exponents ({share:.0%})."
+    )
 
 
 def _counted(data: xr.Dataset) -> xr.Dataset:

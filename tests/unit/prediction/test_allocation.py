@@ -19,7 +19,9 @@ TRADES_N_FOR_D = [
     name
     for name, make in REGISTRY.items()
     if {"n_params", "tokens"} <= set(make().covariates) <= set(SIZES)
+    and make().tokens_per_param == sb.Law.tokens_per_param
 ]
+"""Laws that are meant at all sizes."""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,23 @@ def test_brute_force_finds_no_better_place(name, prior_source):
         for draw in range(20):
             p = {key: float(values[0, draw]) for key, values in source.draws.items()}
             assert found[draw] == pytest.approx(brute_force(law, p, flops), abs=1e-3), p
+
+
+def test_a_law_that_turns_far_from_the_runs_has_its_optimum_where_it_is_meant():
+    published = sb.laws.Farseer.published["farseer2025"]
+    flops = 1e22
+    n_params = np.geomspace(1e9, 1e11, 100_001)
+    sizes = SimpleNamespace(n_params=n_params, tokens=flops / (6 * n_params))
+    loss = published.law.loss(SimpleNamespace(**published.values), sizes)
+    plan = sb.allocate(published, flops=flops)
+    assert plan.optimum["n_params"].item() == pytest.approx(n_params[loss.argmin()], rel=1e-3)
+    within = n_params[loss < loss.min() + 0.001]
+    valley = plan.valley(0.001).to_numpy().ravel()
+    assert valley == pytest.approx([within[0], within[-1]], rel=1e-3)
+    decision = sb.decide(published, flops=flops)
+    assert decision.choice.n_params == pytest.approx(plan.optimum["n_params"].item(), rel=1e-5)
+    far = SimpleNamespace(n_params=flops / 6, tokens=1.0)
+    assert published.law.loss(SimpleNamespace(**published.values), far) < loss.min()
 
 
 def test_the_optimum_spends_the_budget_and_follows_each_draw(fit, plan):

@@ -12,6 +12,7 @@ import pytest
 
 import scaling_bayes as sb
 from scaling_bayes._fit.pooled.new_group import from_logs, logs_of
+from scaling_bayes._fit.pooled.pooled_fit import borrowed_in_words
 from scaling_bayes._inference.coordinates import references
 
 QUICK = sb.SamplerSettings(draws=2000, tune=1000, target_accept=0.95, progressbar=False)
@@ -21,15 +22,16 @@ CORPORA = ("web", "code", "books", "small")
 def simulated(*, spread: float, n: int = 30, n_small: int = 6, seed: int = 0) -> sb.Runs:
     """Return runs of four corpora by Chinchilla's law; floors vary by 10%.
 
-    The runs of the small corpus are small too, so that they hardly tell its floor.
+    The runs of the small corpus are small too, and nearly of one size, so that they hardly tell
+    its floor.
     """
     rng = np.random.default_rng(seed)
     frames = []
     for name in CORPORA:
         rows = n_small if name == "small" else n
-        times = 0.3 if name == "small" else 1.0
-        n_params = times * 10 ** rng.uniform(7, 9, rows)
-        tokens = times * 10 ** rng.uniform(8.5, 10.5, rows)
+        centre, decades = (-2.0, 0.5) if name == "small" else (0.0, 1.0)
+        n_params = 10 ** (8 + rng.uniform(centre - decades, centre + decades, rows))
+        tokens = 10 ** (9.5 + rng.uniform(centre - decades, centre + decades, rows))
         alpha, beta = 0.34 * np.exp(spread * rng.normal(size=2))
         floor = 1.8 * np.exp(0.1 * rng.normal())
         loss = floor + 0.6 * (1e8 / n_params) ** alpha + 0.6 * (3e9 / tokens) ** beta
@@ -138,8 +140,16 @@ def test_summary_says_what_is_shared_and_what_is_borrowed(pooled):
     assert (rows["lower"] <= rows["median"]).all()
     text = repr(summary)
     assert "80% hdi" in text
-    assert "small: 6 runs borrow most" in text
+    assert "small: 6 runs borrow" in text
     assert "before the runs" in text
+
+
+@pytest.mark.parametrize(("share", "amount"), [(0.9, "most"), (0.5, "about half"), (0.1, "little")])
+def test_words_say_how_much_a_group_borrows(share, amount):
+    words = borrowed_in_words("web", n_runs=6, share=share)
+    assert words == (
+        f"web: 6 runs borrow {amount} of what is known of their exponents ({share:.0%})."
+    )
 
 
 def test_a_seed_repeats_and_a_fit_can_be_pickled(pooled, alike):
