@@ -17,6 +17,9 @@ BY = "by "
 _BESIDE = (0.25, 0.5, 2.0, 4.0)
 """Model sizes that stand beside the choice, as multiples of it."""
 
+_BEYOND = 1.5
+"""How far beyond the largest regret the loss of less compute is followed."""
+
 
 def alternatives(settled: Settled, prob: float) -> pd.DataFrame:
     """Return the choice beside others; see `Decision.alternatives`."""
@@ -34,12 +37,19 @@ def alternatives(settled: Settled, prob: float) -> pd.DataFrame:
     return table
 
 
+def by_rules(settled: Settled) -> dict[str, float]:
+    """Return the model size that each of the other rules would choose, by its name."""
+    return {
+        name: chosen(settled.problem, settled.options, rule()).n_params
+        for name, rule in rules.REGISTRY.items()
+        if settled.loss.size > 1 and rule() != settled.rule and rule().suits(settled.options)
+    }
+
+
 def _rows(settled: Settled) -> dict[str, float]:
     """Return the model sizes of the alternatives, by what they are."""
     found = {"choice": settled.choice.n_params}
-    for name, rule in rules.REGISTRY.items() if settled.loss.size > 1 else ():
-        if rule() != settled.rule and rule().suits(settled.options):
-            found[f"{BY}{name}"] = chosen(settled.problem, settled.options, rule()).n_params
+    found |= {f"{BY}{name}": n_params for name, n_params in by_rules(settled).items()}
     low, high = settled.options.n_params[[0, -1]]
     for factor in _BESIDE:
         n_params = settled.choice.n_params * factor
@@ -77,19 +87,22 @@ def _evaluated(settled: Settled, n_params: list[float], prob: float) -> pd.DataF
 def _mismatch(settled: Settled, regret: np.ndarray) -> np.ndarray:
     """Return the share of the choice's compute that expected regrets are worth."""
     coarse = replace(settled.problem, n_candidates=rules.COARSE_CANDIDATES)
-    places, shares = [], np.geomspace(1, 1e-4, 25)
+    above = np.maximum(regret - settled.value_of_perfect_information, 0)
+    places, lowest, shares = [], [], np.geomspace(1, 1e-4, 25)
     for share in shares:
         budget = share * settled.choice.total_flops
         try:
             options = coarse.options(budget)
         except InputError:
             break
-        best = options.n_params[[options.expected_loss.argmin()]]
-        places.append(coarse.points(best, budget))
+        best = options.expected_loss.argmin()
+        places.append(coarse.points(options.n_params[[best]], budget))
+        lowest.append(options.expected_loss[best])
+        if lowest[-1] - lowest[0] > _BEYOND * above.max():
+            break
     least = settled.problem.expected_losses(places)
     rise = np.maximum.accumulate(least - least[0])
     rising = np.flatnonzero(np.diff(rise, prepend=-1.0) > 0)
-    above = np.maximum(regret - settled.value_of_perfect_information, 0)
     logs = np.interp(above, rise[rising], np.log(shares[rising]), right=np.nan)
     worth: np.ndarray = 1 - np.exp(logs)
     return worth

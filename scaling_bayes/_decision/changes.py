@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes._decision import rules
-from scaling_bayes._decision.alternatives import BY, alternatives
+from scaling_bayes._decision.alternatives import by_rules
 from scaling_bayes._decision.interpolation import chosen
 from scaling_bayes._decision.loss_draws import flat_parameters
 from scaling_bayes._decision.problem import Problem
 from scaling_bayes._decision.settled import Settled, settle
-from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.mixture import Mixture
 from scaling_bayes.errors import ScalingBayesError
 from scaling_bayes.units import format_quantity
@@ -156,6 +155,6 @@ def _laws(settled: Settled) -> Iterator[Row]:
 
 
 def _rules(settled: Settled) -> Iterator[Row]:
-    for name, row in alternatives(settled, DEFAULT_PROB).iterrows():
-        if str(name).startswith(BY):
-            yield "rule", str(name).removeprefix(BY), row["n_params"], row["tokens"], np.nan
+    for name, n_params in by_rules(settled).items():
+        tokens = settled.problem.tokens(np.array([n_params]), settled.budget)[0]
+        yield "rule", name, n_params, float(tokens), np.nan

@@ -203,5 +203,6 @@ def shift_along(source: LawDraws, points: xr.Dataset) -> np.ndarray:
     evenly = np.linspace(log_n[0], log_n[-1], _KNOTS)
     knots = np.unique(np.searchsorted(log_n, evenly).clip(0, len(log_n) - 1))
     at_knots = shift_at(source, points.isel(point=knots))
-    along: np.ndarray = CubicSpline(log_n[knots], at_knots)(log_n)
+    # A spline is linear in its values, so that one matrix serves all draws.
+    along: np.ndarray = CubicSpline(log_n[knots], np.eye(len(knots)))(log_n) @ at_knots
     return along

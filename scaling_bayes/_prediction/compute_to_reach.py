@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -283,8 +282,7 @@ def best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     law = source.law
     sizes_read = set(law.covariates) & set(SIZES)
     if sizes_read == {"flops"}:
-        best: xr.DataArray = law.loss(source.draws, SimpleNamespace(flops=flops))
-        return best
+        return law_loss(source, flops.to_dataset(name="flops"))
     if len(sizes_read) < 2:
         raise NoOptimumError(
             f"{law.name} reads {law.covariates[0]} alone, so it says nothing of compute. Fit a law "
@@ -293,5 +291,4 @@ def best_loss(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     n_params = optimal_n_params(source, flops)
     tokens = flops / (source.flops_per_param_token * n_params)
     points = n_params.to_dataset(name="n_params").assign(tokens=tokens, flops=flops)
-    at_optimum: xr.DataArray = law_loss(source, points)
-    return at_optimum
+    return law_loss(source, points)

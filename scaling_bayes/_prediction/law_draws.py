@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from scaling_bayes._intervals import SAMPLE_DIMS
 from scaling_bayes.errors import InputError
 from scaling_bayes.units import DEFAULT_LOSS_UNIT, SIZES, Kind, parse_quantity
 
@@ -157,12 +159,59 @@ def law_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
         If a covariate of the law is missing from the points.
     """
     check_covariates(source, points)
+    law = source.law
     # Far below its runs a law can exceed the largest float; infinity is its value.
     with np.errstate(over="ignore"):
-        loss: xr.DataArray = source.law.loss(source.draws, points)
-    return (
-        loss.transpose("chain", "draw", ...).rename("loss").assign_attrs(units=loss_unit_of(source))
-    )
+        loss = of_arrays(law.loss, source.draws, points[list(law.covariates)])
+    assert loss is not None
+    return loss.rename("loss").assign_attrs(units=loss_unit_of(source))
+
+
+def of_arrays(
+    formula: Callable[[SimpleNamespace, SimpleNamespace], Any],
+    draws: xr.Dataset,
+    points: xr.Dataset,
+) -> xr.DataArray | None:
+    """Return a formula of a law for each draw and each point, worked out on plain arrays.
+
+    Xarray would align the labels of every term with those of every other, which takes as long as
+    the formula itself.
+
+    Parameters
+    ----------
+    formula : callable
+        Of the parameters and of the columns of the points, each by its name.
+    draws : Dataset
+        Parameters, with dims chain and draw.
+    points : Dataset
+        Columns; their dims may be those of the draws, and others.
+
+    Returns
+    -------
+    DataArray or None
+        With dims chain, draw and the others of the points; None where the formula gives None.
+    """
+    import xarray as xr
+
+    sizes = dict(draws.sizes) | dict(points.sizes)
+    dims = (*SAMPLE_DIMS, *(dim for dim in sizes if dim not in SAMPLE_DIMS))
+
+    def arrays(data: xr.Dataset) -> SimpleNamespace:
+        """Return each variable with all dims, of length 1 where it does not vary."""
+        return SimpleNamespace(
+            **{
+                str(name): each.transpose(*(dim for dim in dims if dim in each.dims))
+                .to_numpy()
+                .reshape([each.sizes.get(dim, 1) for dim in dims])
+                for name, each in data.data_vars.items()
+            }
+        )
+
+    values = formula(arrays(draws), arrays(points))
+    if values is None:
+        return None
+    whole = np.broadcast_to(values, [sizes[dim] for dim in dims])
+    return xr.DataArray(whole, {**draws.coords, **points.coords}, dims)
 
 
 def mean_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
@@ -183,4 +232,5 @@ def mean_loss(source: LawDraws, points: xr.Dataset) -> xr.DataArray:
     by_law, error = law_loss(source, points), discrepancy_of(source)
     if error is None:
         return by_law
-    return (by_law * np.exp(error.at(points))).assign_attrs(by_law.attrs)
+    factor = np.exp(error.at(points).transpose(*by_law.dims).to_numpy())
+    return by_law.copy(data=by_law.to_numpy() * factor)

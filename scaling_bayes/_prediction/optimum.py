@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scaling_bayes._prediction.isoflop import loss_along, minimise, stationary
-from scaling_bayes._prediction.law_draws import LawDraws
+from scaling_bayes._prediction.law_draws import LawDraws, of_arrays
 from scaling_bayes.errors import NoOptimumError
 from scaling_bayes.laws import Law
 from scaling_bayes.units import SIZES
@@ -72,10 +72,12 @@ def optimal_n_params(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     """
     law, k = source.law, source.flops_per_param_token
     check_trades(law)
-    closed: xr.DataArray | None = law.optimal_n_params(source.draws, flops, k)
-    if closed is not None:
-        return closed.transpose("chain", "draw", ...)
-    return numerical_optimum(source, flops)
+    closed = of_arrays(
+        lambda p, x: law.optimal_n_params(p, x.flops, k),
+        source.draws,
+        flops.to_dataset(name="flops"),
+    )
+    return numerical_optimum(source, flops) if closed is None else closed
 
 
 def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:

@@ -22,7 +22,7 @@ from scaling_bayes.plots._axes import (
 )
 from scaling_bayes.plots._bands import Drawable, interval_words
 from scaling_bayes.plots._colours import LogColours
-from scaling_bayes.plots._points import GRID, Limits, check_trades, grid
+from scaling_bayes.plots._points import Limits, check_trades, grid
 from scaling_bayes.plots._runs import draw_runs, own_runs, shown_runs, within_reach
 from scaling_bayes.runs import Runs
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FRONTIER_COLOUR = "C1"
 SIDE = 40
 """Points of a side of the grid that the contours are drawn through."""
+_BUDGETS = 13
+"""Budgets at which the frontier is found; it is nearly straight between them."""
 MARGIN = 1.5
 """Factor of room around the runs."""
 MOST_CONTOURS = 12
@@ -92,7 +94,7 @@ def plot_contours(
     x = grid("n_params", n_params, frames, margin=MARGIN, count=SIDE)
     y = grid("tokens", tokens, frames, margin=MARGIN, count=SIDE)
     k = source.flops_per_param_token
-    budgets = np.geomspace(k * x[0] * y[0], k * x[-1] * y[-1], GRID)
+    budgets = np.geomspace(k * x[0] * y[0], k * x[-1] * y[-1], _BUDGETS)
     frontier = allocate(source, flops=budgets)
     edges = frontier.interval("n_params", prob=prob, kind=kind).to_numpy()
     place = legend_place(ax)

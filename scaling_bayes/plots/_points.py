@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import PchipInterpolator
 
 from scaling_bayes._prediction.allocate import allocate
 from scaling_bayes._prediction.law_draws import discrepancy_of, sizes
@@ -16,6 +17,9 @@ from scaling_bayes.units import SIZES, Kind, parse_quantity
 
 GRID = 60
 """Points of a curve."""
+
+_EVERY = 5
+"""Budgets of a curve from one allocation that is found to the next."""
 
 LEAST_SIZES = 3
 """Model sizes that make a compute level of the runs worth an isoFLOP curve."""
@@ -214,8 +218,9 @@ def curve_points(source: Source, along: Kind, x: np.ndarray, level: float | None
     Returns
     -------
     DataFrame
-        One row a value of `x`. Along compute, a law in N and D is followed where it
-        recommends to train: at the allocation with the smallest expected loss.
+        One row a value of `x`, which goes up. Along compute, a law in N and D is followed where it
+        recommends to train: at the allocation with the smallest expected loss, found at every
+        fifth of the budgets.
 
     Raises
     ------
@@ -229,8 +234,12 @@ def curve_points(source: Source, along: Kind, x: np.ndarray, level: float | None
     if sizes_read(source) == [along]:
         _check_no_discrepancy(source, along)
         return pd.DataFrame({along: x})
-    best = allocate(source, flops=x).recommended
-    return pd.DataFrame({name: best[name].to_numpy() for name in ("n_params", "tokens")})
+    # Between budgets log N goes on smoothly, and near the least loss that hardly moves the loss.
+    some = np.unique(np.append(np.arange(0, len(x), _EVERY), len(x) - 1))
+    best = allocate(source, flops=x[some]).recommended["n_params"].to_numpy()
+    if len(some) > 1:
+        best = np.exp(PchipInterpolator(np.log(x[some]), np.log(best))(np.log(x)))
+    return pd.DataFrame({"n_params": best, "tokens": x / (source.flops_per_param_token * best)})
 
 
 def level_words(size: Kind, level: float) -> str:
