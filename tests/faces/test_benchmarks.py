@@ -35,7 +35,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
             ["scaling_bayes, warm", "with discrepancy, in a session"],
             marks=pytest.mark.long,
         ),
-        ("pooling", ["6", "tiny_transformers"]),
+        pytest.param("pooling", ["6", "tiny_transformers"], marks=pytest.mark.long),
         pytest.param("seeds", ["seeds", "checkpoints"], marks=pytest.mark.long),
         ("startup", ["import scaling_bayes", "scaling-bayes --help"]),
     ],

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMPILED_BY_PYTENSOR = ("recipes", "tasks")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -25,10 +26,14 @@ n_params,tokens,loss,val_loss,group
 """The table that the pages call runs.csv."""
 
 
+def as_parameter(page: Path) -> object:
+    """Return a page as a parameter; what PyTensor has to compile on some takes minutes."""
+    marks = [pytest.mark.long] if page.stem in COMPILED_BY_PYTENSOR else []
+    return pytest.param(page, marks=marks, id=page.stem)
+
+
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem
-)
+@pytest.mark.parametrize("page", [as_parameter(page) for page in PAGES if blocks(page)])
 def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs.csv").write_text(RUNS, encoding="utf-8")

@@ -205,7 +205,7 @@ def fitter_that_warns(name: str, coordinates: str) -> sb.Fitter:
 @pytest.fixture(
     scope="module",
     params=[
-        ("chinchilla", "centred", 6, 10, 500, REFITS),
+        pytest.param(("chinchilla", "centred", 6, 10, 500, REFITS), marks=pytest.mark.long),
         pytest.param(("chinchilla", "centred", 3, 5, 500, REFITS), marks=pytest.mark.long),
         ("coupled", "centred", 6, 10, 500, REFITS),
         pytest.param(

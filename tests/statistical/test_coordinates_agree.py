@@ -49,7 +49,14 @@ def check(name: str, runs: sb.Runs, fitter_of) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["chinchilla", "kaplan", "coupled"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chinchilla",
+        pytest.param("kaplan", marks=pytest.mark.long),
+        pytest.param("coupled", marks=pytest.mark.long),
+    ],
+)
 def test_on_a_simulated_sweep(name, fitter_of, sweep, simulate, prior_draws):
     fitter = fitter_of(name, "centred")
     rng = np.random.default_rng(30)

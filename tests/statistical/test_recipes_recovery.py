@@ -184,6 +184,7 @@ def test_no_crossing_is_found_where_there_is_none(shifted):
     assert winner.joint.loc["muon", "muon"] > 0.99
 
 
+@pytest.mark.long
 def test_what_is_shared_by_choice_narrows_the_multiplier(shifted, truth_of, settings):
     right = recipes_at(
         truth_of({"N_c_term": -0.1, "D_c_term": -0.1}), flops=TARGET
@@ -227,6 +228,7 @@ def test_a_crossing_is_found_where_it_is(truth_of, trained, sizes, fitter):
     assert both.same_winner(small=right / 30, target=right * 30).probability < 0.01
 
 
+@pytest.mark.long
 def test_bayes_factors_are_those_of_the_marginal_likelihoods(settings):
     """Against importance sampling of a density written down by itself, for a law without floor."""
     rng = np.random.default_rng(7)

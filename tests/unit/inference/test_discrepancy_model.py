@@ -184,7 +184,7 @@ def small(bent) -> sb.Runs:
     return bent.simulate(20, 1e18, 3e20, seed=3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_natural_coordinates_sample_the_same_posterior(smooth_fitter, small):
     careful = sb.SamplerSettings(draws=3000, tune=2000, target_accept=0.98, progressbar=False)
     natural = sb.fit(
@@ -198,7 +198,7 @@ def test_natural_coordinates_sample_the_same_posterior(smooth_fitter, small):
     assert_same_draws(smooth_fitter.fit(small, seed=1), natural, small)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pymcs_sampler_gives_the_same_posterior(smooth_fitter, small):
     theirs = sb.fit(
         small,

@@ -110,7 +110,7 @@ class Recorded(Watch):
         super().tell(detail, share)
 
 
-@pytest.mark.parametrize("sampler", ["nutpie", pytest.param("pymc", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("sampler", ["nutpie", pytest.param("pymc", marks=pytest.mark.long)])
 def test_whoever_watches_is_told_of_draws_chains_and_divergences(sampler, runs):
     watch = Recorded()
     law = sb.laws.Chinchilla()
