@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from math import log
 from typing import Any, Literal
 
+import numpy as np
+
 from scaling_bayes.errors import InputError
 from scaling_bayes.laws._common_parameters import exponent, irreducible_loss, scale
+from scaling_bayes.laws._functions import maximum
 from scaling_bayes.laws._law import Citation, Law
 from scaling_bayes.laws._power_law import Covariate, Size, size_of
 from scaling_bayes.parameters import Parameter
@@ -109,21 +112,27 @@ class BrokenPowerLaw(Law):
 
     def loss(self, p: Any, x: Any) -> Any:
         """Return the loss, in which each break turns one exponent into the next."""
-        size = getattr(x, self.covariates[0])
-        term = (getattr(p, self._scale) / size) ** p.alpha_0
-        term = term * _turned(size / p.d_1, p.alpha_0 - p.alpha_1, p.f_1)
+        # In logs, and from the break on: so no factor overflows far beyond it.
+        beyond = np.log(getattr(x, self.covariates[0])) - np.log(p.d_1)
+        at_break = p.alpha_0 * (np.log(getattr(p, self._scale)) - np.log(p.d_1))
+        log_term = at_break + _turned(beyond, p.alpha_0, p.alpha_1, p.f_1)
         if self.n_breaks == 2:
-            term = term * _turned(size / (p.d_1 * p.ratio_2), p.alpha_1 - p.alpha_2, p.f_2)
-        return p.L_inf + term
+            log_ratio = np.log(p.ratio_2)
+            beyond_second = beyond - log_ratio
+            log_term = log_term + p.alpha_1 * (beyond - log_ratio)
+            log_term = log_term + _turned(beyond_second, p.alpha_1, p.alpha_2, p.f_2)
+        return p.L_inf + np.exp(log_term)
 
     def derived(self, p: Any) -> dict[str, Any]:
         """Return where the second break is."""
         return {"d_2": p.d_1 * p.ratio_2} if self.n_breaks == 2 else {}
 
 
-def _turned(size: Any, fewer: Any, width: Any) -> Any:
-    """Return the factor that lessens the exponent beyond a break, which is at size 1."""
-    return (1 + size ** (1 / width)) ** (fewer * width)
+def _turned(log_size: Any, before: Any, after: Any, width: Any) -> Any:
+    """Return the log of a power with one exponent before 0 and another after; `before` at 0."""
+    below = -log_size / width
+    smooth = maximum(below, 0.0) + np.log1p(np.exp(-abs(below)))
+    return (before - after) * width * smooth - after * log_size
 
 
 def _beyond(which: int, size: Size) -> tuple[Parameter, Parameter]:

@@ -25,7 +25,9 @@ TRADES_N_FOR_D = [
     name
     for name, make in REGISTRY.items()
     if {"n_params", "tokens"} <= set(make().covariates) <= set(SIZES)
+    and make().tokens_per_param == sb.Law.tokens_per_param
 ]
+"""Laws that are meant at all sizes."""
 
 
 def one_draw(values: dict[str, float], law: sb.Law | None = None) -> SimpleNamespace:
