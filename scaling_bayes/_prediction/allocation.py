@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._notebook import InNotebook
+from scaling_bayes._prediction.best_allocation import optimum
 from scaling_bayes._prediction.isoflop import level_set, minimise
 from scaling_bayes._prediction.law_draws import (
     discrepancy_of,
@@ -28,7 +30,13 @@ from scaling_bayes._prediction.law_draws import (
     point_dataset,
     sizes,
 )
-from scaling_bayes._prediction.mixture import Source, law_names, mix, weighted_laws
+from scaling_bayes._prediction.mixture import (
+    Source,
+    largest_flops,
+    law_names,
+    mix,
+    weighted_laws,
+)
 from scaling_bayes._prediction.optimum import n_params_within
 from scaling_bayes._printable import printed
 from scaling_bayes.errors import InputError, NoOptimumError
@@ -48,6 +56,8 @@ DEFAULT_TOLERANCE = 0.001
 _SEARCH_FACTOR = 1e4
 _ROUNDING = 1e-8
 _GRID = 192
+_LEAST_APART = np.log(2.0)
+"""How far apart, in log C, budgets are between which N* has an exponent."""
 _LEAST_COST = 1e-6
 """Nats per token below which a cost is rounding."""
 
@@ -111,6 +121,27 @@ class Allocation(InNotebook):
         if of not in QUANTITIES:
             raise InputError(f"of is {of!r}; take one of {', '.join(QUANTITIES)}.")
         return interval(self.optimum[of], prob=prob, kind=kind)
+
+    @cached_property
+    def growth(self) -> xr.DataArray | None:
+        """Draws of the exponent with which N* grows from the largest run fitted to each budget.
+
+        log(N* / N*_0) / log(C / C_0), where C_0 is the compute of the largest run and N*_0 is
+        optimal there. Dims chain, draw and budget; NaN at budgets within a factor of 2 of C_0. None
+        for published laws, which have no runs. Of a law alone it is that law's exponent a; with a
+        discrepancy there is no one exponent.
+        """
+        import xarray as xr
+
+        largest = largest_flops(self.source)
+        if largest is None:
+            return None
+        at_largest = xr.DataArray([largest], dims="budget")
+        start = mix(self.source, lambda one: optimum(one, at_largest)["n_params"])
+        log_c = xr.ufuncs.log(self.optimum["flops"] / largest)
+        log_n = xr.ufuncs.log(self.optimum["n_params"] / start.isel(budget=0, drop=True))
+        grown: xr.DataArray = (log_n / log_c).where(abs(log_c) > _LEAST_APART)
+        return grown.rename("growth")
 
     def _expected_loss(self, log_n: np.ndarray, flops: np.ndarray) -> np.ndarray:
         """Return the loss expected over the draws of each law, weighted; budgets are elements."""
@@ -276,8 +307,8 @@ class Allocation(InNotebook):
         """Return one row a budget: optimum, its intervals, recommendation, valley and costs.
 
         Medians of the optimum stand under the plain names, with ``_lower`` and ``_upper``
-        for their intervals of probability `prob`; see `recommended` and `valley` for the
-        rest.
+        for their intervals of probability `prob`; so does `growth`, where there are runs. See
+        `recommended` and `valley` for the rest.
         """
         import pandas as pd
 
@@ -287,6 +318,13 @@ class Allocation(InNotebook):
             frame[f"{name}_lower"], frame[f"{name}_upper"] = self.interval(
                 name, prob=prob, kind=kind
             ).values
+        if self.growth is not None:
+            names = ["growth", "growth_lower", "growth_upper"]
+            frame[names] = np.nan
+            known = np.flatnonzero(self.growth.notnull().all(SAMPLE_DIMS))
+            there = self.growth.isel(budget=known)
+            ends = interval(there, prob=prob, kind=kind)
+            frame.loc[known, names] = np.stack([quantile(there, 0.5), *ends], axis=-1)
         best = self.recommended
         frame["recommended_n_params"] = best["n_params"].values
         frame["recommended_tokens"] = best["tokens"].values
@@ -323,6 +361,12 @@ def _lines_of(
     for name, (label, shown) in formats.items():
         low, high = shown(row[f"{name}_lower"]), shown(row[f"{name}_upper"])
         yield f"  {label}  {shown(row[name])}" + (f" [{low}, {high}]" if with_intervals else "")
+    if not isnan(row.get("growth", nan)):
+        low, high = row["growth_lower"], row["growth_upper"]
+        yield (
+            f"  N* grows as C^{row['growth']:.2f} [{low:.2f}, {high:.2f}] between the largest run "
+            "fitted and here"
+        )
     size, data = formats["n_params"][1], formats["tokens"][1]
     low, high = size(row["valley_lower"]), size(row["valley_upper"])
     yield (

@@ -212,6 +212,19 @@ def weighted_laws(source: Source) -> Iterator[tuple[LawDraws, float]]:
             yield law, weight * source.weights[name]
 
 
+def largest_flops(source: Source) -> float | None:
+    """Return the compute of the largest run that a source was fitted to; None where none is known.
+
+    Raises
+    ------
+    InputError
+        If a member of a mixture has no draws of a law.
+    """
+    fitted = [getattr(one, "runs", None) for one, _ in weighted_laws(source)]
+    known = [runs.frame["flops"].max() for runs in fitted if runs and "flops" in runs.frame]
+    return float(max(known)) if known else None
+
+
 def law_names(source: Source) -> str:
     """Return the names of the laws of a source, for messages."""
     return ", ".join(dict.fromkeys(one.law.name for one, _ in weighted_laws(source)))

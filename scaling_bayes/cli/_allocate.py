@@ -70,6 +70,7 @@ def allocate(
         about(origin, view.interval_in_words),
         "Recommended is the one allocation with the smallest expected loss. Its cost is what it "
         f"gives up against the true optimum, in {loss_unit_of(origin)}.",
+        *_growth(frame),
         *beyond_runs(origin, frame),
         *(left_out(frame) if view.for_people else ()),
     ]
@@ -124,6 +125,18 @@ def _optimum(source: LawDraws, frame: pd.DataFrame) -> Group:
         ],
         caption="The loss is that of the mean curve.",
     )
+
+
+def _growth(frame: pd.DataFrame) -> list[str]:
+    """Return the sentence on how N* grows to the largest of the budgets beyond the runs."""
+    if "growth" not in frame or frame["growth"].isna().all():
+        return []
+    known = frame.dropna(subset=["growth"])
+    row = known.iloc[int(known["flops"].argmax())]
+    return [
+        f"Between the largest run fitted and {_numbers.flops(row['flops'])}, N* grows as "
+        f"C^{row['growth']:.2f} [{row['growth_lower']:.2f}, {row['growth_upper']:.2f}]."
+    ]
 
 
 def _recommendation(source: LawDraws, frame: pd.DataFrame, tolerance: float) -> Group:

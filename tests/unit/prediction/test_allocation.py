@@ -366,3 +366,31 @@ def test_a_valley_without_an_edge_says_so(plan):
     lower, upper = plan.valley(1000.0).to_numpy()
     assert (lower == 0).all()
     assert np.isinf(upper).all()
+
+
+def test_growth_is_the_exponent_of_a_law_alone_and_of_the_optimum_with_discrepancy(
+    fit, plan, bent_plan, thin_fit
+):
+    exponent = fit.data_tree["posterior"]["alpha_D"] / (
+        fit.data_tree["posterior"]["alpha_N"] + fit.data_tree["posterior"]["alpha_D"]
+    )
+    for budget in plan.growth.transpose("budget", "chain", "draw"):
+        np.testing.assert_allclose(budget, exponent, rtol=1e-9)
+    largest = float(thin_fit.runs.frame["flops"].max())
+    start = thin_fit.allocate(flops=largest).optimum["n_params"].isel(budget=0, drop=True)
+    last = bent_plan.optimum.isel(budget=-1)
+    expected = np.log(last["n_params"] / start) / np.log(bent_plan.flops[-1] / largest)
+    np.testing.assert_allclose(bent_plan.growth.isel(budget=-1), expected, rtol=1e-9)
+
+
+def test_growth_needs_another_budget_than_that_of_the_largest_run(thin_fit):
+    largest = float(thin_fit.runs.frame["flops"].max())
+    plan = thin_fit.allocate(flops=[1.5 * largest, 10 * largest])
+    assert plan.growth.isnull().isel(budget=0).all()
+    frame = plan.to_frame()
+    assert frame["growth"].isna().tolist() == [True, False]
+    assert frame["growth_lower"][1] < frame["growth"][1] < frame["growth_upper"][1]
+    assert repr(plan).count("N* grows as C^") == 1
+    published = sb.allocate(sb.laws.Chinchilla.published["hoffmann2022"], flops=1e22)
+    assert published.growth is None
+    assert "growth" not in published.to_frame()
