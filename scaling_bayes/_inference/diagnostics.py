@@ -100,22 +100,34 @@ def diagnose(data_tree: xr.DataTree, names: Sequence[str]) -> Diagnostics:
     elements = [element for name in names for element in _elements(posterior[name])]
     draws = np.stack([values for _, values in elements])
     energy = stats["energy"].transpose(*SAMPLE_DIMS).to_numpy()
-    # Chains that stand still give NaN, which keeps no limit.
     with np.errstate(all="ignore"):
-        figures = {
-            "r_hat": array_stats.rhat(draws),
-            "ess_bulk": array_stats.ess(draws, method="bulk"),
-            "ess_tail": array_stats.ess(draws, method="tail", prob=_TAILS),
-        }
         bfmi = float(np.min(array_stats.bfmi(energy)))
     return Diagnostics(
         parameters=pd.DataFrame(
-            figures, index=pd.Index([name for name, _ in elements], name="parameter")
+            figures_of(draws), index=pd.Index([name for name, _ in elements], name="parameter")
         ),
         n_draws=int(np.prod(draws.shape[1:])),
         n_divergent=int(stats["diverging"].sum()),
         bfmi=bfmi,
     )
+
+
+def figures_of(draws: np.ndarray) -> dict[str, np.ndarray]:
+    """Return ``r_hat``, ``ess_bulk`` and ``ess_tail`` of each quantity.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (quantity, chain, draw)
+        Draws; chains that stand still give NaN, which keeps no limit.
+    """
+    from arviz_stats.base import array_stats
+
+    with np.errstate(all="ignore"):
+        return {
+            "r_hat": array_stats.rhat(draws),
+            "ess_bulk": array_stats.ess(draws, method="bulk"),
+            "ess_tail": array_stats.ess(draws, method="tail", prob=_TAILS),
+        }
 
 
 def _elements(variable: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:

@@ -21,6 +21,7 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._notebook import InNotebook
+from scaling_bayes._prediction.answer_gate import not_mixed
 from scaling_bayes._prediction.best_allocation import optimum
 from scaling_bayes._prediction.isoflop import level_set, minimise
 from scaling_bayes._prediction.law_draws import (
@@ -86,10 +87,11 @@ class Allocation(InNotebook):
         """The budgets in FLOPs, of shape (budget,)."""
         return self.optimum["flops"].to_numpy()
 
-    @property
+    @cached_property
     def doubts(self) -> tuple[Doubt, ...]:
-        """What is doubtful about the fit and matters to an allocation; see `Fit.doubts`."""
-        return doubts_of(self.source, "allocation")
+        """What is doubtful about the fit or these draws and matters here; see `Fit.doubts`."""
+        first = self.parts()[0].optimum["n_params"]
+        return doubts_of(self.source, "allocation") + not_mixed(first, self.source, "N*")
 
     def parts(self) -> Sequence[Allocation]:
         """Return the allocation in parts of at most 500 budgets, each made where it is read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from scaling_bayes._intervals import (
     shown_in_words,
 )
 from scaling_bayes._notebook import InNotebook
+from scaling_bayes._prediction.answer_gate import not_mixed
 from scaling_bayes._prediction.law_draws import loss_unit_of
 from scaling_bayes._printable import printed
 from scaling_bayes._work.blocks import Lazily, block, n_blocks
@@ -98,10 +100,11 @@ class Forecast(AtPoints):
     new_run: xr.DataArray | None
     source: object = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def doubts(self) -> tuple[Doubt, ...]:
-        """What is doubtful about the fit and matters to a forecast; see `Fit.doubts`."""
-        return doubts_of(self.source, "forecast")
+        """What is doubtful about the fit or these draws and matters here; see `Fit.doubts`."""
+        first = self.parts("mean_curve")[0].mean_curve
+        return doubts_of(self.source, "forecast") + not_mixed(first, self.source, "the mean curve")
 
     @property
     def n_points(self) -> int:
