@@ -25,6 +25,8 @@ from ._evidence.backtest import Backtest as Backtest
 from ._evidence.backtest import backtest as backtest
 from ._evidence.comparison import Comparison as Comparison
 from ._evidence.comparison import compare as compare
+from ._evidence.countings import Countings as Countings
+from ._evidence.countings import compare_countings as compare_countings
 from ._evidence.marginal_likelihood import MarginalLikelihood as MarginalLikelihood
 from ._evidence.marginal_likelihood import marginal_likelihood as marginal_likelihood
 from ._evidence.score import score as score

@@ -40,6 +40,10 @@ _EVIDENCE = {
     "weight": "weight",
     "p": "p_loo",
 }
+_SEVERAL_COUNTS = (
+    "The fits count parameters in different ways. Their elpd compare, since it is of the same log "
+    "losses; N, N* and exponents do not."
+)
 _COUNTS = ("n_scored", "n_runs", "n_cuts", "n_left_out")
 
 
@@ -80,6 +84,8 @@ class Comparison(InNotebook):
         Number of runs fitted.
     prob : float
         Probability inside the intervals whose coverage is counted.
+    n_counts : int
+        In how many ways the fits count parameters; see `compare_countings`.
     """
 
     evidence: pd.DataFrame
@@ -89,6 +95,7 @@ class Comparison(InNotebook):
     bayes_factor: pd.DataFrame | None
     n_runs: int
     prob: float
+    n_counts: int = 1
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -106,6 +113,8 @@ class Comparison(InNotebook):
             future=self.future,
             bayes_factor=self.bayes_factor,
         )
+        if self.n_counts > 1:
+            sentences = (*sentences, _SEVERAL_COUNTS)
         return tuple(map(printable, sentences))
 
     def to_frame(self) -> pd.DataFrame:
@@ -167,7 +176,8 @@ def compare(
     Parameters
     ----------
     sources : mapping of str to Fit or PublishedLaw
-        At least one fit; all fits are of the same runs. A published law is scored by its error
+        At least one fit; all fits are of the same runs, whose parameters may be counted in
+        different ways. A published law is scored by its error
         alone, since its noise is not known. Fits of different runs compare by `score`.
     held_out : Runs, optional
         Runs that were not fitted, such as larger ones.
@@ -201,8 +211,18 @@ def compare(
         _check_marginal_likelihoods(marginal_likelihoods, fits)
         factors = bayes_factors(marginal_likelihoods)
     future = None if backtest is None else future_of(backtest, list(fits), prob=prob)
+    n_counts = _n_counts(fits)
+    if held_out is not None and n_counts > 1:
+        raise InputError(
+            "the fits count parameters in different ways, and held_out in one. Score each by "
+            'itself: sb.score({"name": fit}, held_out.counted_by(column)).'
+        )
     scores = None if held_out is None else score(sources, held_out, prob=prob, seed=seed)
-    fitted = pd.DataFrame({"rmse": {name: rmse(source, runs) for name, source in sources.items()}})
+    errors = {
+        name: rmse(source, fits[name].runs if name in fits else runs)
+        for name, source in sources.items()
+    }
+    fitted = pd.DataFrame({"rmse": errors})
     return Comparison(
         evidence=_evidence(fits, len(runs)),
         fitted=fitted.rename_axis("source"),
@@ -211,6 +231,7 @@ def compare(
         bayes_factor=factors,
         n_runs=len(runs),
         prob=prob,
+        n_counts=n_counts,
     )
 
 
@@ -222,7 +243,7 @@ def _common_runs(fits: Mapping[str, Fit]) -> Runs:
         )
     (first, fit), *others = fits.items()
     for name, other in others:
-        columns = compared_columns(fit.runs)
+        columns = _same_trainings(fit.runs)
         if not set(columns) <= set(other.runs.frame) or not other.runs.frame[columns].equals(
             fit.runs.frame[columns]
         ):
@@ -238,6 +259,22 @@ def _common_runs(fits: Mapping[str, Fit]) -> Runs:
                 "fit once."
             )
     return fit.runs
+
+
+def _same_trainings(runs: Runs) -> list[str]:
+    """Return the columns in which runs agree that are the same trainings, however N is counted.
+
+    The density of a log loss is the same quantity under any count of parameters.
+    """
+    counted = {"n_params", "flops"} if "tokens" in runs.sizes else set()
+    return [name for name in compared_columns(runs) if name not in counted]
+
+
+def _n_counts(fits: Mapping[str, Fit]) -> int:
+    """Return in how many ways fits of the same trainings count parameters."""
+    return len(
+        {fit.runs.frame.get("n_params", pd.Series()).to_numpy().tobytes() for fit in fits.values()}
+    )
 
 
 def _check_marginal_likelihoods(found: Mapping[str, object], fits: Mapping[str, Fit]) -> None:

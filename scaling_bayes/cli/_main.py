@@ -15,6 +15,7 @@ from scaling_bayes.cli import (
     _backtest,
     _check,
     _compare,
+    _countings,
     _decide,
     _demo,
     _diagnose,
@@ -74,6 +75,7 @@ app.command(_summary.summary, help_epilogue=_summary.EXAMPLES)
 app.command(_check.check, help_epilogue=_check.EXAMPLES)
 app.command(_diagnose.diagnose, help_epilogue=_diagnose.EXAMPLES)
 app.command(_compare.compare, help_epilogue=_compare.EXAMPLES)
+app.command(_countings.countings, help_epilogue=_countings.EXAMPLES)
 app.command(_backtest.backtest, help_epilogue=_backtest.EXAMPLES)
 app.command(_plot.plot, help_epilogue=_plot.EXAMPLES)
 app.command(_report.report, help_epilogue=_report.EXAMPLES)

@@ -28,6 +28,8 @@ from scaling_bayes.units import (
 
 _SHOWN = 5
 """Cells that cannot be read that one error names."""
+_SAME_FLOPS = 1e-3
+"""How far compute may lie from k N D, as a share, and still have been computed so."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -203,6 +205,54 @@ class Runs:
             if missing:
                 raise InputError(self._with_missing(name, missing))
         return self.where(last_rows(self.frame, columns))
+
+    def counted_by(self, column: str) -> Runs:
+        """Return the runs with their size counted by another column.
+
+        Parameters
+        ----------
+        column : str
+            The column that is the N of these runs, such as ``"n_params_non_embedding"`` or
+            ``"n_params_active"``.
+
+        Returns
+        -------
+        Runs
+            With that column as ``n_params``. Compute that is k N D of the old count becomes that
+            of the new one; compute of any other kind stays.
+
+        Raises
+        ------
+        InputError
+            If there is no such column, or no ``n_params``, or a cell is not a positive number.
+
+        Examples
+        --------
+        >>> import scaling_bayes as sb
+        >>> runs = sb.datasets.load_tiny_transformers()
+        >>> without_embeddings = runs.counted_by("n_params_non_embedding")
+        >>> bool((without_embeddings.frame["n_params"] < runs.frame["n_params"]).all())
+        True
+        """
+        if column == "n_params":
+            return self
+        self._check_column("n_params")
+        count = self._numbers(column)
+        bad = np.flatnonzero(~((count > 0) & np.isfinite(count)))
+        if bad.size:
+            raise InputError(
+                f"{self.source}, row {bad[0]}: {column} = {count[bad[0]]:g} is not a positive "
+                "number of parameters. Correct it, or leave the row out."
+            )
+        frame = self.frame.assign(n_params=count)
+        if {"tokens", "flops"} <= set(self.sizes):
+            k, tokens = self.flops_per_param_token, self.frame["tokens"]
+            computed = np.isclose(
+                self.frame["flops"], k * self.frame["n_params"] * tokens, rtol=_SAME_FLOPS, atol=0
+            )
+            if computed.all():
+                frame["flops"] = k * count * tokens
+        return replace(self, frame=frame, source=f"{self.source}, N counted by {column}")
 
     def ends_of_runs(self) -> Runs:
         """Return the rows at the end of each training run, as a fit takes them.

@@ -41,7 +41,7 @@ from scaling_bayes.cli._sources import published_laws
 PROGRAM = [sys.executable, "-c", "import sys; from scaling_bayes.cli import main; sys.exit(main())"]
 COMMANDS = (
     *("demo", "fit", "forecast", "allocate", "summary", "plot"),
-    *("check", "diagnose", "compare", "backtest"),
+    *("check", "diagnose", "compare", "countings", "backtest"),
 )
 HOFFMANN = "published:hoffmann2022"
 ALONE = ("--law", "chinchilla", "--law-alone")

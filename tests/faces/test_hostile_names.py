@@ -177,6 +177,7 @@ COMMANDS = {
     "check": ("check", "{fit}"),
     "diagnose": ("diagnose", "{fit}", "{larger}"),
     "compare": ("compare", "{fit}", "{again}", "--held-out", "{larger}"),
+    "countings": ("countings", "{runs}", "--flops", "1e22", "--counting", NAME),
     "plot": ("plot", "{fit}", "--output", "{picture}"),
     "plot of an unknown kind": ("plot", "{fit}", "--kind", NAME),
     "unknown command": (NAME,),
