@@ -71,6 +71,8 @@ from ._recipes import RecipesAt as RecipesAt
 from ._recipes import SameWinner as SameWinner
 from ._recipes import compare_recipes as compare_recipes
 from ._report import report as report
+from ._report.report_card import ReportCard as ReportCard
+from ._report.report_card import report_card as report_card
 from ._task import Link as Link
 from ._task import TaskFit as TaskFit
 from ._task import TaskForecast as TaskForecast

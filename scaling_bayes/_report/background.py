@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-from importlib.metadata import version
-
 import numpy as np
-import pandas as pd
 
 from scaling_bayes import plots
 from scaling_bayes._checks.check import Check
 from scaling_bayes._report.first_page import Asked
 from scaling_bayes._report.pictures import picture
+from scaling_bayes._report.provenance import digest_of, versions
 from scaling_bayes._report.section import Section, cells
 from scaling_bayes.units import SIZES, format_quantity
-
-_PACKAGES = ("scaling_bayes", "pymc", "nutpie", "arviz-base", "numpy", "pandas", "xarray")
 
 
 def doubts(asked: Asked) -> Section:
@@ -109,13 +103,11 @@ def checks(asked: Asked, checked: Check) -> Section:
 def method(asked: Asked, command: str) -> Section:
     """Return how the report was made, so that it can be made again."""
     fit = asked.fit
-    content = pd.util.hash_pandas_object(fit.runs.frame, index=False).to_numpy().tobytes()
     rows = (
         ("made by", command),
-        ("digest of the runs", hashlib.sha256(content).hexdigest()[:16]),
+        ("digest of the runs", digest_of(fit.runs)),
         ("seed", str(asked.seed)),
-        ("Python", platform.python_version()),
-        *((name, version(name)) for name in _PACKAGES),
+        *versions(),
     )
     words = (
         "Parameters are sampled by NUTS; the model is refused where chains disagree. Every answer "

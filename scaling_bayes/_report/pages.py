@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from importlib.resources import files
 
 from scaling_bayes._printable import printable
-from scaling_bayes._report.section import Section
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|])")
+from scaling_bayes._report.section import Section, markdown_row, plain_in_markdown
 
 
 def as_html(title: str, first: Sequence[Section], behind: Sequence[Section]) -> str:
@@ -44,25 +41,20 @@ def as_markdown(title: str, first: Sequence[Section], behind: Sequence[Section])
     first, behind : sequence of Section
         What is read first, and what stands behind it.
     """
-    parts = [f"# {_plain(title)}"]
+    parts = [f"# {plain_in_markdown(title)}"]
     for section in (*first, *behind):
         if not section.words and not section.columns:
             continue
-        lines = [f"## {_plain(section.title)}", ""]
-        lines += [f"- {_plain(sentence)}" for sentence in section.words]
+        lines = [f"## {plain_in_markdown(section.title)}", ""]
+        lines += [f"- {plain_in_markdown(sentence)}" for sentence in section.words]
         if section.columns:
-            lines += ["", _row(section.columns), _row(["---"] * len(section.columns), raw=True)]
-            lines += [_row(row) for row in section.rows]
+            lines += [
+                "",
+                markdown_row(section.columns),
+                markdown_row(["---"] * len(section.columns), raw=True),
+            ]
+            lines += [markdown_row(row) for row in section.rows]
         if section.caption:
-            lines += ["", _plain(section.caption)]
+            lines += ["", plain_in_markdown(section.caption)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
-
-
-def _row(row: Sequence[str], *, raw: bool = False) -> str:
-    return f"| {' | '.join(cell if raw else _plain(cell) for cell in row)} |"
-
-
-def _plain(text: str) -> str:
-    """Return text of which Markdown makes nothing."""
-    return _SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from scaling_bayes._printable import printable
 from scaling_bayes.units import SIZES, format_quantity
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|])")
 
 
 @dataclass(frozen=True)
@@ -71,3 +75,13 @@ def _cell(value: object, form: str) -> str:
     if form in SIZES:
         return format_quantity(float(value), kind=form)  # type: ignore[arg-type]
     return format(value, form)
+
+
+def markdown_row(row: Sequence[str], *, raw: bool = False) -> str:
+    """Return a row of a table in Markdown; raw cells are taken as they are."""
+    return f"| {' | '.join(cell if raw else plain_in_markdown(cell) for cell in row)} |"
+
+
+def plain_in_markdown(text: str) -> str:
+    """Return text of which Markdown makes nothing."""
+    return _SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
