@@ -82,12 +82,14 @@ from .priors import Prior as Prior
 from .runs import COVARIATES as COVARIATES
 from .runs import Architecture as Architecture
 from .runs import Covariate as Covariate
+from .runs import Curves as Curves
 from .runs import FlopCount as FlopCount
 from .runs import ParameterCount as ParameterCount
 from .runs import Runs as Runs
 from .runs import count_flops as count_flops
 from .runs import count_parameters as count_parameters
 from .runs import read_accuracies as read_accuracies
+from .runs import read_curves as read_curves
 from .runs import read_runs as read_runs
 
 __version__: str

@@ -11,6 +11,7 @@ from scaling_bayes.runs._architecture import (
     count_parameters,
 )
 from scaling_bayes.runs._covariates import COVARIATES, Covariate, beyond_budget, covariate, read_at
+from scaling_bayes.runs._curves import Curves, read_curves
 from scaling_bayes.runs._loss_units import KEPT_UNITS
 from scaling_bayes.runs._one_row import SEED_SD, run_column
 from scaling_bayes.runs._read import read_runs
@@ -22,6 +23,7 @@ __all__ = [
     "SEED_SD",
     "Architecture",
     "Covariate",
+    "Curves",
     "FlopCount",
     "ParameterCount",
     "Runs",
@@ -31,6 +33,7 @@ __all__ = [
     "covariate",
     "read_accuracies",
     "read_at",
+    "read_curves",
     "read_runs",
     "run_column",
 ]

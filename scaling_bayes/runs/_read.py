@@ -11,11 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from scaling_bayes.errors import InputError, RunsWarning
+from scaling_bayes.runs._chart import is_chart
 from scaling_bayes.runs._csv import as_plain
 from scaling_bayes.runs._left_out import Duplicates, Unfinished, kept
 from scaling_bayes.runs._loss_units import LOSS_UNITS, unit_of
 from scaling_bayes.runs._mapping import canonical_columns
 from scaling_bayes.runs._names import NUMERIC
+from scaling_bayes.runs._problems import whole_table
 from scaling_bayes.runs._runs import Runs
 from scaling_bayes.runs._sources import Table, table_of
 from scaling_bayes.runs._validation import check
@@ -128,6 +130,12 @@ def read_runs(
     """
     _check_numbers(flops_per_param_token, flops_tolerance)
     table = table_of(source)
+    if is_chart(table.frame):
+        raise whole_table(
+            table.source,
+            "is the export of a chart: losses along runs, without sizes",
+            "Read it by sb.read_curves(...), and give the sizes: .ends(sizes)",
+        )
     named = replace(table, frame=canonical_columns(table, columns or {}))
     unit = LOSS_UNITS[unit_of((columns or {}).get("loss", "loss"), loss_unit)]
     frame = check(
