@@ -11,10 +11,11 @@ from scaling_bayes.runs._architecture import (
     count_parameters,
 )
 from scaling_bayes.runs._covariates import COVARIATES, Covariate, beyond_budget, covariate, read_at
-from scaling_bayes.runs._loss_curves import Curves, read_curves
+from scaling_bayes.runs._loss_curves import Curves
 from scaling_bayes.runs._loss_units import KEPT_UNITS
 from scaling_bayes.runs._one_row import SEED_SD, run_column
 from scaling_bayes.runs._read import read_runs
+from scaling_bayes.runs._read_curves import read_curves
 from scaling_bayes.runs._runs import Runs
 
 __all__ = [

@@ -7,24 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from scaling_bayes._notebook import page_of
 from scaling_bayes._printable import printed
-from scaling_bayes.errors import InputError, Problem, RunsWarning
-from scaling_bayes.runs._chart import of_chart
-from scaling_bayes.runs._loss_units import unit_of
-from scaling_bayes.runs._names import listed, stand_in
-from scaling_bayes.runs._one_row import RUN_COLUMNS
-from scaling_bayes.runs._problems import error_of, whole_table
+from scaling_bayes.errors import InputError, RunsWarning
+from scaling_bayes.runs._names import listed
 from scaling_bayes.runs._read import read_runs
 from scaling_bayes.runs._runs import Runs
-from scaling_bayes.runs._sources import Table, table_of
 
-STEPS: Final = ("step", "_step", "global_step", "iteration", "iter")
-_RUNS: Final = (*RUN_COLUMNS, "name")
-_NUMBERS: Final = ("step", "tokens", "loss")
 _FINISHED: Final = 0.99
 """Share of the planned tokens from which on a run counts as finished."""
 _SHOWN: Final = 5
@@ -163,137 +154,6 @@ class Curves:
         if self.diverged:
             lines.append(f"  diverged: {_some(list(self.diverged))}")
         return "\n".join(lines)
-
-
-def read_curves(
-    source: object,
-    *,
-    columns: Mapping[str, str] | None = None,
-    loss_unit: str | None = None,
-) -> Curves:
-    """Read losses along training runs.
-
-    Parameters
-    ----------
-    source : str, Path, list of them, or a data frame
-        A table with a row a logged step and a column that names the run, or the export of a
-        chart of W&B over steps or tokens: ``Step``, and for each run ``name - metric`` with
-        ``__MIN`` and ``__MAX``.
-    columns : mapping of str to str, optional
-        Your name of ``run``, ``step``, ``tokens`` or ``loss``; in a chart of several metrics,
-        the metric that is the loss.
-    loss_unit : str, optional
-        As in `read_runs`.
-
-    Returns
-    -------
-    Curves
-        Rows without a loss, as of steps at which other runs were logged, are left out.
-
-    Raises
-    ------
-    RunsError
-        If it cannot be read, lacks a column, or a cell is not a number.
-    InputError
-        If a name in `columns` cannot be used.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> import scaling_bayes as sb
-    >>> table = pd.DataFrame({"Step": [1000, 2000], "a - loss": [3.5, 3.1],
-    ...                       "a - loss__MIN": [3.5, 3.1], "a - loss__MAX": [3.5, 3.1]})
-    >>> curves = sb.read_curves(table)
-    >>> runs = curves.ends({"a": {"n_params": 7e7, "batch_tokens": 5e5}})
-    >>> runs.frame[["run", "n_params", "tokens", "loss"]].values.tolist()
-    [['a', 70000000.0, 1000000000.0, 3.1]]
-    """
-    given = dict(columns or {})
-    unknown = [name for name in given if name not in ("run", *_NUMBERS)]
-    if unknown:
-        raise InputError(f"columns names {listed(unknown)}; give run, step, tokens or loss.")
-    table = table_of(source)
-    chart = of_chart(table, metric=given.get("loss"))
-    metric = given.get("loss", "loss")
-    if chart is not None:
-        table, metric = chart
-    else:
-        table = _renamed(table, given)
-    frame = table.frame.copy()
-    frame["run"] = frame["run"].astype(str)
-    for name in _NUMBERS:
-        if name in frame:
-            frame[name] = _numbers(table, name)
-    along = "tokens" if "tokens" in frame else "step"
-    logged = frame["loss"].notna() | _said_to_be_none(table.frame["loss"])
-    frame = frame[logged & frame[along].notna()].reset_index(drop=True)
-    frame = frame.sort_values(["run", along], kind="stable", key=_in_order)
-    last = frame.groupby("run", sort=False)["loss"].tail(1)
-    diverged = tuple(frame.loc[last.index[~np.isfinite(last)], "run"])
-    finite = frame[np.isfinite(frame["loss"])].reset_index(drop=True)
-    if finite.empty:
-        raise whole_table(table.source, "has no row with a loss", "Give the losses of each run")
-    return Curves(finite, table.source, diverged, unit_of(metric, loss_unit))
-
-
-def _renamed(table: Table, given: Mapping[str, str]) -> Table:
-    """Return a table with the columns that curves need under their names."""
-    frame = table.frame
-    missing = [name for name in given.values() if name not in frame]
-    if missing:
-        raise InputError(f"columns names {listed(missing)}, which {table.source} does not have.")
-    found = {
-        "run": given.get("run") or _one_of(_RUNS, frame),
-        "step": given.get("step") or _one_of(STEPS, frame),
-        "tokens": given.get("tokens") or _like("tokens", frame),
-        "loss": given.get("loss") or _like("loss", frame),
-    }
-    if found["run"] is None or found["loss"] is None or not (found["step"] or found["tokens"]):
-        lacking = [name for name in ("run", "loss") if found[name] is None]
-        lacking += [] if found["step"] or found["tokens"] else ["step or tokens"]
-        raise whole_table(
-            table.source,
-            f"has no column {', no column '.join(lacking)}; its columns are "
-            f"{listed(frame.columns)}",
-            'Name it: read_curves(..., columns={"loss": "eval/loss"})',
-        )
-    names = {old: new for new, old in found.items() if old is not None}
-    others = [name for name in frame if name not in names and name not in found]
-    return replace(table, frame=frame[[*names, *others]].rename(columns=names))
-
-
-def _one_of(names: tuple[str, ...], frame: pd.DataFrame) -> str | None:
-    by_lower = {str(name).lower(): str(name) for name in frame}
-    return next((by_lower[name] for name in names if name in by_lower), None)
-
-
-def _like(name: str, frame: pd.DataFrame) -> str | None:
-    """Return the column of that name, or the one that stands for it."""
-    return name if name in frame else stand_in(name, map(str, frame.columns))
-
-
-def _numbers(table: Table, name: str) -> pd.Series:
-    """Return a column as floats; an empty cell is missing, and so is text that says it is none."""
-    cells = table.frame[name]
-    numbers = pd.to_numeric(cells.replace("", np.nan), errors="coerce").astype(float)
-    bad = numbers.isna() & cells.notna() & ~cells.astype(str).str.lower().isin(["", "nan", "none"])
-    if bad.any():
-        problems = [
-            Problem(row, name, cell, "is not a number", "Correct it, or empty the cell")
-            for row, cell in cells[bad].items()
-        ]
-        raise error_of(table.source, table.row_word, problems)
-    return numbers
-
-
-def _said_to_be_none(cells: pd.Series) -> np.ndarray:
-    """Return which losses were logged as not a number, as those of runs that diverged are."""
-    return np.array([isinstance(cell, str) and cell.strip().lower() == "nan" for cell in cells])
-
-
-def _in_order(column: pd.Series) -> pd.Series:
-    """Return runs by where they come first in the table, and numbers as they are."""
-    return pd.Series(pd.factorize(column)[0], column.index) if column.name == "run" else column
 
 
 def _by_run(sizes: pd.DataFrame | Mapping[str, Mapping[str, Any]] | None) -> pd.DataFrame:

@@ -16,7 +16,15 @@ REQUIRED: Final = ("loss", "weight")
 
 _ELSEWHERE: Final = {
     "n_params": ("params", "parameters", "num_params", "model_size", "n", "size"),
-    "tokens": ("n_tokens", "num_tokens", "training_tokens", "d", "data", "tokens_seen"),
+    "tokens": (
+        "n_tokens",
+        "num_tokens",
+        "training_tokens",
+        "d",
+        "data",
+        "tokens_seen",
+        "total_tokens",
+    ),
     "flops": ("flop", "compute", "training_flops", "c", "total_flops"),
     "loss": (
         "val_loss",
@@ -53,18 +61,25 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return f" Did you mean {match!r}?" if match else ""
 
 
+def called_elsewhere(canonical: str, names: Iterable[str]) -> str | None:
+    """Return the column with a name or path by which a canonical column is known elsewhere."""
+    others = list(names)
+    by_lower = {name.lower(): name for name in others}
+    # Trackers write paths, such as config/model.n_params.
+    ends = {re.split(r"[/.]", name.lower())[-1]: name for name in reversed(others)}
+    for by_name in (by_lower, ends):
+        for elsewhere in (canonical, *_ELSEWHERE.get(canonical, ())):
+            if elsewhere in by_name:
+                return by_name[elsewhere]
+    return None
+
+
 def stand_in(canonical: str, names: Iterable[str]) -> str | None:
     """Return the column of a table that probably holds a canonical column; None if none does."""
     others = [name for name in names if name not in CANONICAL]
-    by_lower = {name.lower(): name for name in others}
-    for elsewhere in (canonical, *_ELSEWHERE.get(canonical, ())):
-        if elsewhere in by_lower:
-            return by_lower[elsewhere]
-    # Trackers write paths, such as config/model.n_params.
-    ends = {re.split(r"[/.]", name.lower())[-1]: name for name in reversed(others)}
-    for elsewhere in (canonical, *_ELSEWHERE.get(canonical, ())):
-        if elsewhere in ends:
-            return ends[elsewhere]
+    known = called_elsewhere(canonical, others)
+    if known is not None:
+        return known
     if canonical == "n_params" and "n_params_non_embedding" in names:
         return "n_params_non_embedding"
     return closest(canonical, others)

@@ -158,3 +158,22 @@ def test_names_are_shown_as_text():
     curves = sb.read_curves(table)
     assert "\x1b" not in repr(curves)
     assert "<b>" not in curves._repr_html_()
+
+
+def test_files_of_one_run_each_are_named_by_their_files(tmp_path):
+    head = "_step,eval/c4/CrossEntropyLoss,throughput/total_tokens,learning_rate_peak\n"
+    write(tmp_path / "190M-1xC.csv", f"{head}100,3.9,1e8,0.01\n200,3.7,2e8,0.01\n")
+    write(tmp_path / "370M-2xC.csv", f"{head}100,3.8,1e8,0.008\n300,3.4,3e8,0.008\n")
+    loss = {"loss": "eval/c4/CrossEntropyLoss"}
+    curves = sb.read_curves(tmp_path / "*.csv", columns=loss)
+    assert curves.along == "tokens"
+    sizes = {"190M-1xC": {"n_params": "190M"}, "370M-2xC": {"n_params": "370M"}}
+    runs = curves.ends(sizes)
+    assert runs.frame["run"].tolist() == ["190M-1xC", "370M-2xC"]
+    assert runs.frame["tokens"].tolist() == [2e8, 3e8]
+    files = sorted(tmp_path.iterdir())
+    pd.testing.assert_frame_equal(sb.read_curves(files, columns=loss).frame, curves.frame)
+    with pytest.raises(RunsError, match=r"no column loss.*eval/c4/CrossEntropyLoss"):
+        sb.read_curves(files)
+    with pytest.raises(InputError, match="empty list"):
+        sb.read_curves([])
