@@ -18,7 +18,7 @@ from scaling_bayes.units import FLOPS_PER_PARAM_TOKEN
 EXAMPLES = """\
 Examples
   scaling-bayes countings runs.csv --flops 1e22
-  scaling-bayes countings runs.csv --flops 1e22 --counting n_params --counting n_params_active
+  scaling-bayes countings runs.csv --flops 1e22 --law-alone
   scaling-bayes countings runs.csv --flops 1e22 --law chinchilla --json"""
 
 
