@@ -188,7 +188,7 @@ def test_forecast_gives_the_numbers_of_the_python_api(
     frame = expected.to_frame()
     for column in frame:
         # Where a budget is that of the largest run there is no growth, and JSON knows no NaN.
-        expected = frame[column].astype(object).where(frame[column].notna(), None).tolist()
+        expected = [None if pd.isna(value) else value for value in frame[column]]
         assert [row[column] for row in rows] == expected
     for of in ("mean_curve", "new_run"):
         below = expected.probability_below(2.1, of=of).values.tolist()

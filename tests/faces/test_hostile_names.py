@@ -203,7 +203,8 @@ def test_every_command_is_harmless(
     assert ran.code == (0 if name in WORKING else 2), ran.err
 
 
-WORKING = {name for name in COMMANDS if " " not in name} - {"backtest", "countings"} | {"forecast of points"}
+FAILING = {"backtest", "countings"}
+WORKING = {name for name in COMMANDS if " " not in name} - FAILING | {"forecast of points"}
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@"])
