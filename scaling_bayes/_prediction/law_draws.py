@@ -210,7 +210,8 @@ def of_arrays(
     values = formula(arrays(draws), arrays(points))
     if values is None:
         return None
-    whole = np.broadcast_to(values, [sizes[dim] for dim in dims])
+    shape = tuple(sizes[dim] for dim in dims)
+    whole = values if np.shape(values) == shape else np.broadcast_to(values, shape).copy()
     return xr.DataArray(whole, {**draws.coords, **points.coords}, dims)
 
 
