@@ -22,14 +22,14 @@ CORPORA = ("web", "code", "books", "small")
 def simulated(*, spread: float, n: int = 30, n_small: int = 6, seed: int = 0) -> sb.Runs:
     """Return runs of four corpora by Chinchilla's law; floors vary by 10%.
 
-    The runs of the small corpus are small too, and nearly of one size, so that they hardly tell
+    The runs of the small corpus are a hundred times smaller, so that they hardly tell
     its floor.
     """
     rng = np.random.default_rng(seed)
     frames = []
     for name in CORPORA:
         rows = n_small if name == "small" else n
-        centre, decades = (-2.0, 0.5) if name == "small" else (0.0, 1.0)
+        centre, decades = (-2.0, 0.8) if name == "small" else (0.0, 1.0)
         n_params = 10 ** (8 + rng.uniform(centre - decades, centre + decades, rows))
         tokens = 10 ** (9.5 + rng.uniform(centre - decades, centre + decades, rows))
         alpha, beta = 0.34 * np.exp(spread * rng.normal(size=2))
