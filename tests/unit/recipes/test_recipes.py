@@ -31,6 +31,10 @@ from scaling_bayes.errors import (
 
 NAMES = ("adam", "muon")
 SIGMA, CORRELATION = 0.005, 0.8
+SUMS_OF_POWERS = [
+    name for name, make in sb.laws.REGISTRY.items() if isinstance(make(), sb.laws.PowerSum)
+]
+"""The laws whose terms are known."""
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +117,7 @@ def power_law(floor: object, scale: object, exponent: object) -> dict[str, objec
 # The parameters of each recipe
 
 
+@pytest.mark.parametrize("law", SUMS_OF_POWERS, indirect=True)
 def test_each_part_of_the_law_has_the_log_ratio_stated(law):
     middle = SimpleNamespace(
         **{name: float(pm.draw(prior.dist(), random_seed=1)) for name, prior in law.priors.items()}
@@ -149,6 +154,7 @@ def term_size(law: sb.laws.PowerSum, p: object, x: object, scale: str) -> float:
     return reducible * inner[scale] / sum(inner.values())
 
 
+@pytest.mark.parametrize("law", SUMS_OF_POWERS, indirect=True)
 def test_no_log_ratios_give_the_middle_back(law):
     middle = SimpleNamespace(
         **{name: float(pm.draw(prior.dist(), random_seed=2)) for name, prior in law.priors.items()}
