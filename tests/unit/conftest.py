@@ -31,6 +31,16 @@ def law(request: pytest.FixtureRequest) -> sb.Law:
     return sb.laws.REGISTRY[request.param]()
 
 
+@pytest.fixture(
+    params=[
+        name for name in sorted(OF_SIZES) if isinstance(sb.laws.REGISTRY[name](), sb.laws.PowerSum)
+    ]
+)
+def sum_of_powers(request: pytest.FixtureRequest) -> sb.laws.PowerSum:
+    """Every law of N, D and C that the package ships whose terms are known."""
+    return sb.laws.REGISTRY[request.param]()
+
+
 @pytest.fixture(scope="session")
 def truth() -> sb.laws.PublishedLaw:
     """Return the law that simulated runs follow."""

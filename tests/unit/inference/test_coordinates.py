@@ -66,10 +66,8 @@ def assert_same_posterior(law: PowerSum, runs: sb.Runs) -> None:
     np.testing.assert_allclose(differences, gammaln(n_shares), rtol=0, atol=1e-6)
 
 
-def test_both_coordinates_have_the_same_posterior(law, runs):
-    if not isinstance(law, PowerSum):
-        pytest.skip("its terms are not known")
-    assert_same_posterior(law, runs)
+def test_both_coordinates_have_the_same_posterior(sum_of_powers, runs):
+    assert_same_posterior(sum_of_powers, runs)
 
 
 def test_both_coordinates_have_the_same_posterior_under_a_users_priors(runs):
@@ -114,11 +112,9 @@ def test_the_centre_is_the_geometric_mean(runs):
         assert centre == pytest.approx(np.prod(column ** (1 / len(runs))), rel=1e-12)
 
 
-def test_at_the_centre_the_law_gives_the_loss_and_the_shares_that_are_sampled(law, runs):
-    if not isinstance(law, PowerSum):
-        pytest.skip("its terms are not known")
-    model = sb.build_model(runs, law, coordinates="centred")
-    names = ["log_loss_centre", *law.parameter_names]
+def test_at_the_centre_the_law_gives_the_loss_and_the_shares_that_are_sampled(sum_of_powers, runs):
+    model = sb.build_model(runs, sum_of_powers, coordinates="centred")
+    names = ["log_loss_centre", *sum_of_powers.parameter_names]
     evaluate = model.compile_fn(
         model.replace_rvs_by_values([model[name] for name in names]),
         inputs=model.value_vars,
@@ -127,8 +123,10 @@ def test_at_the_centre_the_law_gives_the_loss_and_the_shares_that_are_sampled(la
     )
     point = model.initial_point() | {"log_loss_centre": np.array(np.log(2.5))}
     values = dict(zip(names, evaluate(point), strict=True))
-    centre = {name: references(runs, law)[f"{name}_centre"] for name in law.covariates}
-    loss = law.loss(SimpleNamespace(**values), SimpleNamespace(**centre))
+    centre = {
+        name: references(runs, sum_of_powers)[f"{name}_centre"] for name in sum_of_powers.covariates
+    }
+    loss = sum_of_powers.loss(SimpleNamespace(**values), SimpleNamespace(**centre))
     assert loss == pytest.approx(2.5, rel=1e-12)
 
 
