@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 FRONTIER_COLOUR = "C1"
 SIDE = 40
 """Points of a side of the grid that the contours are drawn through."""
-_BUDGETS = 13
-"""Budgets at which the frontier is found; it is nearly straight between them."""
+_BUDGETS = 25
+"""Budgets at which the frontier is found; few enough to wait for, enough to look smooth."""
 MARGIN = 1.5
 """Factor of room around the runs."""
 MOST_CONTOURS = 12
