@@ -11,6 +11,7 @@ from scaling_bayes.errors import PriorError
 from scaling_bayes.priors import Prior
 
 POSITIVE = (0.0, float("inf"))
+ANY_NUMBER = (-float("inf"), float("inf"))
 
 
 @dataclass(frozen=True)

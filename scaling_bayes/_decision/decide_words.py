@@ -9,7 +9,7 @@ from scaling_bayes._decision.interpolation import place_of
 from scaling_bayes._decision.settled import Settled
 from scaling_bayes._intervals import DEFAULT_PROB
 from scaling_bayes._prediction.law_draws import loss_unit_of
-from scaling_bayes._prediction.mixture import weighted_laws
+from scaling_bayes._prediction.mixture import largest_flops, weighted_laws
 from scaling_bayes.units import format_quantity
 
 _LEAST_UNSPENT = 0.01
@@ -93,7 +93,8 @@ def _beyond(settled: Settled) -> tuple[str, ...]:
     if not frames:
         return ()
     words = []
-    times = settled.choice.flops / max(float(frame["flops"].max()) for frame in frames)
+    largest = largest_flops(settled.problem.source)
+    times = settled.choice.flops / largest if largest else 0.0
     if times > 1:
         words.append(f"This is {times:.3g} times the compute of the largest run fitted.")
     ratios = np.concatenate([frame["tokens"] / frame["n_params"] for frame in frames])

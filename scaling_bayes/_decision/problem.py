@@ -265,9 +265,9 @@ class Problem:
             self._refuse(budget, least)
         largest = budget / (self.k + 2 * self.served_tokens)
         most = min(self.limits.of("n_params", np.inf), largest, self._trained_at_most / self.k)
-        for one, _ in weighted_laws(self.source):
-            from_here, to_here = n_params_within(one.law, budget, self.k)
-            least, most = min(max(least, from_here), most), max(min(most, to_here), least)
+        laws = [one.law for one, _ in weighted_laws(self.source)]
+        from_here, to_here = n_params_within(laws, budget, self.k)
+        least, most = min(max(least, from_here), most), max(min(most, to_here), least)
         low, high = np.log(least), np.log(most)
         if high - low < _AT_LEAST:
             return np.array([least])

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from scaling_bayes._doubt import Doubt, in_lines
+from scaling_bayes._doubt import Doubt, doubts_of, in_lines
 from scaling_bayes._evidence.comparison import Comparison, compare
+from scaling_bayes._evidence.comparison_words import tells
 from scaling_bayes._fit.fit import Fit
 from scaling_bayes._fit.fitting import fit as fit_runs
 from scaling_bayes._inference.sampling import OnFailure, SamplerSettings
 from scaling_bayes._intervals import DEFAULT_PROB, IntervalKind
 from scaling_bayes._notebook import InNotebook
+from scaling_bayes._prediction.allocation import Allocation, power_of_growth
 from scaling_bayes._printable import printable, printed
 from scaling_bayes._work.seeds import generator
 from scaling_bayes.errors import InputError
@@ -23,14 +25,11 @@ from scaling_bayes.runs import Runs
 from scaling_bayes.units import format_quantity
 
 if TYPE_CHECKING:
-    from scaling_bayes._prediction.allocation import Allocation
     from scaling_bayes.discrepancy import Discrepancy
     from scaling_bayes.laws import Law
 
 DEFAULT_COUNTINGS = ("n_params", "n_params_non_embedding")
 """The counts that a table is looked for by default."""
-_LEAST_GAP = 4.0
-"""Difference of elpd below which two fits are not told apart; see `Comparison.words`."""
 _SHOWN = ("n_params", "tokens", "tokens_per_param", "growth")
 
 
@@ -56,8 +55,7 @@ class Countings(InNotebook):
     @property
     def doubts(self) -> tuple[Doubt, ...]:
         """What is doubtful about any of the allocations."""
-        every = (doubt for each in self.allocations.values() for doubt in each.doubts)
-        return tuple(dict.fromkeys(every))
+        return doubts_of(self.allocations, "allocation")
 
     def to_frame(
         self, *, prob: float = DEFAULT_PROB, kind: IntervalKind = "equal-tailed"
@@ -96,12 +94,8 @@ class Countings(InNotebook):
                 format_quantity(row[f"n_params{end}"], kind="n_params")
                 for end in ("", "_lower", "_upper")
             )
-            growth = (
-                ""
-                if np.isnan(row.get("growth", np.nan))
-                else f", growing as C^{row['growth']:.2f} [{row['growth_lower']:.2f}, "
-                f"{row['growth_upper']:.2f}] from the largest run"
-            )
+            power = power_of_growth(row)
+            growth = f", growing as {power} from the largest run" if power else ""
             sentences.append(
                 f"Counted by {row['counting']}, N* at "
                 f"{format_quantity(row['flops'], kind='flops')} is {n_params} [{low}, {high}]"
@@ -111,7 +105,8 @@ class Countings(InNotebook):
             f"These are medians and {DEFAULT_PROB:.0%} equal-tailed intervals. N and C of one "
             "count are not those of another: plan with the count that you train by."
         )
-        sentences += [_of_evidence(row) for row in self.comparison.evidence.iloc[1:].itertuples()]
+        others = self.comparison.evidence.iloc[1:]
+        sentences += [_of_evidence(row, self.comparison.n_runs) for row in others.itertuples()]
         return tuple(map(printable, sentences))
 
     @printed
@@ -121,11 +116,11 @@ class Countings(InNotebook):
         return "\n- ".join(lines) + in_lines(self.doubts)
 
 
-def _of_evidence(row: Any) -> str:
+def _of_evidence(row: Any, n_runs: int) -> str:
     """Return what the runs say of a count that is not the best."""
     gap, error = -row.elpd_diff, row.elpd_diff_se
     figures = f"{gap:.1f} of elpd (standard error {error:.1f})"
-    if gap > max(_LEAST_GAP, 2 * error):
+    if tells(gap, error, n_runs):
         return f"Under {row.Index} the law describes the runs worse, by {figures}."
     return f"The runs do not tell {row.Index} from the best count: it is behind by {figures}."
 

@@ -256,16 +256,14 @@ class Allocation(InNotebook):
         best = self.recommended
         log_n = np.log(best["n_params"].to_numpy())
         reach = np.log(_SEARCH_FACTOR)
-        lower, upper = log_n - reach, log_n + reach
-        for one, _ in weighted_laws(self.source):
-            least, most = n_params_within(one.law, self.flops, self.source.flops_per_param_token)
-            lower, upper = np.maximum(lower, np.log(least)), np.minimum(upper, np.log(most))
+        laws = [one.law for one, _ in weighted_laws(self.source)]
+        least, most = n_params_within(laws, self.flops, self.source.flops_per_param_token)
         edges = level_set(
             self._expected_loss,
             log_n,
             best["expected_loss"].to_numpy() + tolerance,
-            lower,
-            upper,
+            np.maximum(log_n - reach, np.log(least)),
+            np.minimum(log_n + reach, np.log(most)),
             (self.flops,),
         )
         return xr.DataArray(
@@ -363,12 +361,8 @@ def _lines_of(
     for name, (label, shown) in formats.items():
         low, high = shown(row[f"{name}_lower"]), shown(row[f"{name}_upper"])
         yield f"  {label}  {shown(row[name])}" + (f" [{low}, {high}]" if with_intervals else "")
-    if not isnan(row.get("growth", nan)):
-        low, high = row["growth_lower"], row["growth_upper"]
-        yield (
-            f"  N* grows as C^{row['growth']:.2f} [{low:.2f}, {high:.2f}] between the largest run "
-            "fitted and here"
-        )
+    if power := power_of_growth(row):
+        yield f"  N* grows as {power} between the largest run fitted and here"
     size, data = formats["n_params"][1], formats["tokens"][1]
     low, high = size(row["valley_lower"]), size(row["valley_upper"])
     yield (
@@ -381,6 +375,19 @@ def _lines_of(
             f"  committing to it costs {_cost(row['cost_mean'])} nats on average, "
             f"{_cost(row['cost_p95'])} at the 95th percentile of draws"
         )
+
+
+def power_of_growth(row: Mapping[Hashable, Any]) -> str:
+    """Return the power of C with which N* grows, and its interval; nothing where there is none.
+
+    Parameters
+    ----------
+    row : mapping
+        One row of `Allocation.to_frame`.
+    """
+    if isnan(row.get("growth", nan)):
+        return ""
+    return f"C^{row['growth']:.2f} [{row['growth_lower']:.2f}, {row['growth_upper']:.2f}]"
 
 
 def _cost(nats: float) -> str:

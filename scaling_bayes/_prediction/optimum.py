@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -36,22 +37,26 @@ def check_trades(law: Law) -> None:
         )
 
 
-def n_params_within(law: Law, budget: Any, flops_per_param_token: float) -> tuple[Any, Any]:
-    """Return the smallest and largest model size at which a law is meant, for a budget in FLOPs.
+def n_params_within(
+    laws: Iterable[Law], budget: Any, flops_per_param_token: float
+) -> tuple[Any, Any]:
+    """Return the smallest and largest model size at which laws are meant, for a budget in FLOPs.
 
     Parameters
     ----------
-    law : Law
-        The law, with its range of tokens per parameter.
+    laws : iterable of Law
+        The laws, each with its range of tokens per parameter.
     budget : float or ndarray
         The budget C.
     flops_per_param_token : float
         The k of C = k N D.
     """
     product = budget / flops_per_param_token
-    low, high = law.tokens_per_param
-    least = np.maximum(np.sqrt(product / high), 1.0)
-    most = np.minimum(np.sqrt(product / low), product) if low else product
+    least, most = np.ones_like(product), product
+    for law in laws:
+        low, high = law.tokens_per_param
+        least = np.maximum(least, np.sqrt(product / high))
+        most = np.minimum(most, np.sqrt(product / low)) if low else most
     return least, most
 
 
@@ -108,7 +113,7 @@ def numerical_optimum(source: LawDraws, flops: xr.DataArray) -> xr.DataArray:
     for start in range(0, budgets.shape[-1], _BLOCK):
         block = np.s_[..., start : start + _BLOCK]
         some = tuple(array[block] for array in arrays)
-        least, most = n_params_within(law, some[0], k)
+        least, most = n_params_within([law], some[0], k)
         lowest = minimise(objective, np.log(least), np.log(most), some, what=law.name)
         log_n[block] = stationary(objective, lowest, some)
     return budgets.copy(data=np.exp(log_n))

@@ -19,11 +19,9 @@ from scaling_bayes._report.provenance import digest_of, versions
 from scaling_bayes._report.section import markdown_row, plain_in_markdown
 from scaling_bayes.errors import InputError
 from scaling_bayes.parameters import Declared
-from scaling_bayes.runs import COVARIATES, covariate
+from scaling_bayes.runs import COVARIATES, Runs, covariate
 from scaling_bayes.units import SIZES, format_quantity
 
-_COMPUTED = 1e-3
-"""How far compute may lie from k N D, as a share, and still have been computed so."""
 _COUNTS = (*SIZES, "n_params_non_embedding", "n_params_active")
 _IN_LATEX = {
     "\\": r"\textbackslash{}",
@@ -34,6 +32,8 @@ _IN_LATEX = {
 _BLANK = "(to be filled in)"
 _BLANK_IN_LATEX = r"\underline{\hspace{4cm}}"
 _HEADS = ("Question", "Answer")
+Answers = Iterator[tuple[str, str | None]]
+"""Questions, each with its answer, or None where only the author knows."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +184,6 @@ def report_card(fit: Fit) -> ReportCard:
     return ReportCard(fit.label, tuple(questions))
 
 
-Answers = Iterator[tuple[str, str | None]]
-
-
 def _of_law(fit: Fit) -> Answers:
     law = fit.law
     formula = (type(law).__doc__ or "").partition("\n")[0].rstrip(".")
@@ -206,7 +203,7 @@ def _of_law(fit: Fit) -> Answers:
 
 
 def _of_trainings(fit: Fit) -> Answers:
-    frame, k = fit.runs.frame, fit.flops_per_param_token
+    frame = fit.runs.frame
     yield "How many models?", fit.runs.counted
     ranges = [
         f"{name} {' to '.join(format_quantity(end, kind=name) for end in _ends(frame[name]))}"
@@ -217,7 +214,7 @@ def _of_trainings(fit: Fit) -> Answers:
         ranges.append(f"tokens per parameter {low:.3g} to {high:.3g}")
     yield "Of which sizes?", ", ".join(ranges)
     yield "Does N count embeddings, and all experts?", None
-    yield "How is compute counted?", _compute(frame, k)
+    yield "How is compute counted?", _compute(fit.runs)
     repeated = [name for name in ("epochs", "unique_tokens") if name in frame]
     yield "Are data repeated?", _repeated(frame) if repeated else None
     varied = [
@@ -248,11 +245,9 @@ def _of_fit(fit: Fit) -> Answers:
     how = fit.data_tree.attrs
     yield (
         "What is fitted, by which algorithm?",
-        (
-            f"the posterior of log loss, by NUTS ({how.get('sampler', 'unknown')}): "
-            f"{how.get('chains')} chains of {how.get('draws')} draws after {how.get('tune')} of "
-            "warm-up"
-        ),
+        f"the posterior of log loss, by NUTS ({how.get('sampler', 'unknown')}): "
+        f"{how.get('chains')} chains of {how.get('draws')} draws after {how.get('tune')} of "
+        "warm-up",
     )
     yield "Did it converge?", str(fit.diagnostics)
     summary = fit.summary().to_frame()
@@ -279,14 +274,14 @@ def _ends(column: pd.Series) -> tuple[float, float]:
     return float(column.min()), float(column.max())
 
 
-def _compute(frame: pd.DataFrame, k: float) -> str | None:
+def _compute(runs: Runs) -> str | None:
     """Return how compute is counted, from what the table holds."""
-    if not {"n_params", "tokens", "flops"} <= set(frame):
+    if runs.flops_ratio is None:
         return None
-    ratio = frame["flops"] / (k * frame["n_params"] * frame["tokens"])
-    if np.allclose(ratio, 1, rtol=0, atol=_COMPUTED):
+    k = runs.flops_per_param_token
+    if runs.computes_flops:
         return f"C = {k:g} N D"
-    return f"as the table has it, {ratio.median():.3g} times {k:g} N D at the median"
+    return f"as the table has it, {np.median(runs.flops_ratio):.3g} times {k:g} N D at the median"
 
 
 def _repeated(frame: pd.DataFrame) -> str:

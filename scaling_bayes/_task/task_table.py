@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes.errors import InputError
+from scaling_bayes.runs._names import listed
 
 LOSS, ACCURACY, QUESTIONS = "loss", "accuracy", "n_questions"
 _FEWEST = 5
@@ -53,9 +54,8 @@ def checked(table: object, chance: float) -> pd.DataFrame:
     for name, (holds, needed) in rules.items():
         bad = table.loc[~holds.to_numpy(), name]
         if len(bad):
-            cells = ", ".join(f"row {row}: {cell!r}" for row, cell in bad.head(_SHOWN).items())
-            more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-            raise InputError(f"{name} is not {needed} in {cells}{more}. Mend or leave out these.")
+            cells = listed((f"row {row}: {cell!r}" for row, cell in bad.items()), most=_SHOWN)
+            raise InputError(f"{name} is not {needed} in {cells}. Mend or leave out these.")
     if len(frame) < _FEWEST:
         raise InputError(
             f"the table of the task has {len(frame)} runs; give {_FEWEST} at least, since a "

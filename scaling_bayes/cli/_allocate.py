@@ -129,14 +129,13 @@ def _optimum(source: LawDraws, frame: pd.DataFrame) -> Group:
 
 def _growth(frame: pd.DataFrame) -> list[str]:
     """Return the sentence on how N* grows to the largest of the budgets beyond the runs."""
-    if "growth" not in frame or frame["growth"].isna().all():
-        return []
-    known = frame.dropna(subset=["growth"])
-    row = known.iloc[int(known["flops"].argmax())]
+    from scaling_bayes._prediction.allocation import power_of_growth
+
     return [
-        f"Between the largest run fitted and {_numbers.flops(row['flops'])}, N* grows as "
-        f"C^{row['growth']:.2f} [{row['growth_lower']:.2f}, {row['growth_upper']:.2f}]."
-    ]
+        f"Between the largest run fitted and {_numbers.flops(row['flops'])}, N* grows as {power}."
+        for row in frame.sort_values("flops").to_dict("records")
+        if (power := power_of_growth(row))
+    ][-1:]
 
 
 def _recommendation(source: LawDraws, frame: pd.DataFrame, tolerance: float) -> Group:

@@ -57,7 +57,7 @@ class Devices:
     ] = None
 
     def hardware(self) -> Hardware | None:
-        """Return the hardware; None where nothing is said of it.
+        """Return the hardware; None if no option describes it.
 
         Raises
         ------

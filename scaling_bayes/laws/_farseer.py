@@ -9,7 +9,7 @@ import numpy as np
 
 from scaling_bayes.laws._functions import minimum
 from scaling_bayes.laws._law import Citation, Law, PublishedLaw
-from scaling_bayes.parameters import Parameter
+from scaling_bayes.parameters import ANY_NUMBER, Parameter
 from scaling_bayes.priors import Prior
 
 FARSEER_2025 = Citation(
@@ -89,7 +89,7 @@ class Farseer(Law):
             "slope of the logarithm of that in log N",
             Prior("Normal", mu=0.0, sigma=0.3),
             "0 in Chinchilla's law; Li 2025 finds 0.34",
-            support=(-float("inf"), float("inf")),
+            support=ANY_NUMBER,
         ),
         _shape("b", "b", "the term of tokens", 0.17),
         Parameter(
@@ -107,7 +107,7 @@ class Farseer(Law):
             "slope of the logarithm of that exponent in log N",
             Prior("Normal", mu=0.0, sigma=0.2),
             "0 in Chinchilla's law; Li 2025 finds -0.2",
-            support=(-float("inf"), float("inf")),
+            support=ANY_NUMBER,
         ),
         _shape("a", "a", "the exponent of tokens", 0.046),
     )

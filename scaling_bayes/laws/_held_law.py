@@ -22,6 +22,7 @@ class HeldLaw(Law):
     def __init__(self, law: Law, at: Mapping[str, float]) -> None:
         self.law, self.at = law, dict(at)
         self.name, self.parameters, self.citation = law.name, law.parameters, law.citation
+        self.tokens_per_param = law.tokens_per_param
         self.covariates = tuple(name for name in law.covariates if name not in at)
 
     def loss(self, p: Any, x: Any) -> Any:

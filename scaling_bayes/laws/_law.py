@@ -83,7 +83,7 @@ class Law(Declared, ABC):
     covariates: tuple[str, ...]
     citation: Citation | None = None
     published: ClassVar[Mapping[str, PublishedLaw]] = {}
-    tokens_per_param: ClassVar[tuple[float, float]] = (0.0, inf)
+    tokens_per_param: tuple[float, float] = (0.0, inf)
 
     @abstractmethod
     def loss(self, p: Any, x: Any) -> Any:

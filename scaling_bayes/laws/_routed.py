@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scaling_bayes.laws._law import Citation, Law, PublishedLaw
-from scaling_bayes.parameters import Parameter
+from scaling_bayes.parameters import ANY_NUMBER, Parameter
 from scaling_bayes.priors import Prior
 
 CLARK_2022 = Citation(
@@ -63,7 +63,7 @@ class Routed(Law):
             "loss of that exponent as log N grows by 1",
             Prior("Normal", mu=0.0, sigma=0.01),
             "Clark 2022 finds 0.004 to 0.005: experts are worth less to larger models",
-            support=(-float("inf"), float("inf")),
+            support=ANY_NUMBER,
         ),
         Parameter(
             "E_start",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_bayes.errors import InputError, RunsWarning
+from scaling_bayes.runs._names import listed
 from scaling_bayes.runs._problems import whole_table
 from scaling_bayes.runs._sources import Table
 
@@ -93,10 +94,9 @@ def _without(
     names = [f"{table.row_word} {row}" for row in rows.index]
     if column is not None:
         names = [f"{name} ({cell})" for name, cell in zip(names, rows[column], strict=True)]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     warnings.warn(
         f"{len(rows)} of {len(frame)} rows of {table.source} {why} and are left out: "
-        f"{', '.join(names[:_SHOWN])}{more}. To keep them, {otherwise}.",
+        f"{listed(names, most=_SHOWN)}. To keep them, {otherwise}.",
         RunsWarning,
         stacklevel=4,
     )

@@ -17,7 +17,7 @@ from scaling_bayes.runs._read import read_runs
 from scaling_bayes.runs._runs import Runs
 
 _FINISHED: Final = 0.99
-"""Share of the planned tokens from which on a run counts as finished."""
+"""A run with at least this share of its planned tokens counts as finished."""
 _SHOWN: Final = 5
 
 
@@ -126,8 +126,9 @@ class Curves:
             (short, "ended before the tokens that were planned"),
         ):
             if names:
+                some = listed(map(repr, names), most=_SHOWN)
                 warnings.warn(
-                    f"{self.source}: left out {_some(names)}, which {why}.",
+                    f"{self.source}: left out {some}, which {why}.",
                     RunsWarning,
                     stacklevel=3,
                 )
@@ -152,7 +153,7 @@ class Curves:
         if by_run.ngroups > _SHOWN:
             lines.append(f"  and {by_run.ngroups - _SHOWN} more")
         if self.diverged:
-            lines.append(f"  diverged: {_some(list(self.diverged))}")
+            lines.append(f"  diverged: {listed(map(repr, self.diverged), most=_SHOWN)}")
         return "\n".join(lines)
 
 
@@ -167,8 +168,3 @@ def _by_run(sizes: pd.DataFrame | Mapping[str, Mapping[str, Any]] | None) -> pd.
         twice = sizes["run"][sizes["run"].duplicated()].iloc[0]
         raise InputError(f"sizes has the run {twice!r} more than once. Keep one row of it.")
     return sizes.assign(run=sizes["run"].astype(str)).set_index("run")
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(repr, names[:_SHOWN])) + more

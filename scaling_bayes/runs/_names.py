@@ -41,11 +41,11 @@ _ELSEWHERE: Final = {
 }
 
 
-def listed(names: Iterable[object]) -> str:
-    """Return names for a message, at most 30 of them."""
+def listed(names: Iterable[object], *, most: int = 30) -> str:
+    """Return names for a message, and how many more there are than it shows."""
     every = [str(name) for name in names]
-    more = f" and {len(every) - 30} more" if len(every) > 30 else ""
-    return (", ".join(every[:30]) + more) or "none"
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return (", ".join(every[:most]) + more) or "none"
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from glob import glob
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +17,7 @@ from scaling_bayes.runs._loss_units import unit_of
 from scaling_bayes.runs._names import called_elsewhere, listed
 from scaling_bayes.runs._one_row import RUN_COLUMNS
 from scaling_bayes.runs._problems import error_of, whole_table
-from scaling_bayes.runs._sources import Table, table_of
+from scaling_bayes.runs._sources import Table, matching, path_of_table, table_of
 
 _STEPS: Final = ("step", "_step", "global_step", "iteration", "iter")
 _RUNS: Final = (*RUN_COLUMNS, "name")
@@ -98,10 +97,8 @@ def _tables(source: object) -> list[Table]:
         if not source:
             raise InputError("source is an empty list; give the files of curves.")
         return [table_of(each) for each in source]
-    if isinstance(source, str | Path) and not Path(source).exists():
-        found = sorted(glob(str(source)))
-        if found:
-            return [table_of(path) for path in found]
+    if isinstance(source, str | Path) and (found := matching(path_of_table(source))):
+        return [table_of(path) for path in found]
     return [table_of(source)]
 
 
@@ -131,9 +128,10 @@ def _renamed(table: Table, given: Mapping[str, str]) -> Table:
         "tokens": given.get("tokens") or called_elsewhere("tokens", map(str, frame)),
         "loss": given.get("loss") or called_elsewhere("loss", map(str, frame)),
     }
-    if found["run"] is None or found["loss"] is None or not (found["step"] or found["tokens"]):
-        lacking = [name for name in ("run", "loss") if found[name] is None]
-        lacking += [] if found["step"] or found["tokens"] else ["step or tokens"]
+    lacking = [name for name in ("run", "loss") if found[name] is None]
+    if found["step"] is found["tokens"] is None:
+        lacking.append("step or tokens")
+    if lacking:
         raise whole_table(
             table.source,
             f"has no column {', no column '.join(lacking)}; its columns are "

@@ -92,6 +92,20 @@ class Runs:
         return len(self.frame)
 
     @property
+    def flops_ratio(self) -> np.ndarray | None:
+        """C / (k N D) of each run, of shape (run,); None where a size is not known."""
+        if set(self.sizes) != set(SIZES):
+            return None
+        product = self.flops_per_param_token * self.frame["n_params"] * self.frame["tokens"]
+        return (self.frame["flops"] / product).to_numpy()
+
+    @property
+    def computes_flops(self) -> bool:
+        """Whether C is k N D in every run; False where a size is not known."""
+        ratio = self.flops_ratio
+        return ratio is not None and bool(np.all(np.abs(ratio - 1) <= _SAME_FLOPS))
+
+    @property
     def counted(self) -> str:
         """How many runs there are, in words, such as ``"112 runs in 14 rows"``."""
         n_runs = int(self.frame["weight"].sum())
@@ -245,13 +259,8 @@ class Runs:
                 "number of parameters. Correct it, or leave the row out."
             )
         frame = self.frame.assign(n_params=count)
-        if {"tokens", "flops"} <= set(self.sizes):
-            k, tokens = self.flops_per_param_token, self.frame["tokens"]
-            computed = np.isclose(
-                self.frame["flops"], k * self.frame["n_params"] * tokens, rtol=_SAME_FLOPS, atol=0
-            )
-            if computed.all():
-                frame["flops"] = k * count * tokens
+        if self.computes_flops:
+            frame["flops"] = self.flops_per_param_token * count * frame["tokens"]
         return replace(self, frame=frame, source=f"{self.source}, N counted by {column}")
 
     def ends_of_runs(self) -> Runs:

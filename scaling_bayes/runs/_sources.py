@@ -47,9 +47,9 @@ def table_of(source: object) -> Table:
         If it cannot be read, is no table or has a column twice.
     """
     if isinstance(source, str | Path):
-        table = _at(_path(source))
+        table = _at(path_of_table(source))
     elif isinstance(source, list | tuple) and all(isinstance(one, str | Path) for one in source):
-        table = _several([_path(one) for one in source])
+        table = _several([path_of_table(one) for one in source])
     elif isinstance(source, pd.DataFrame):
         table = Table(source, "DataFrame")
     elif runs := run_objects(source):
@@ -100,7 +100,8 @@ def _other_frame(source: object) -> Table:
     return Table(frame, f"{type(source).__module__.partition('.')[0]} {kind}")
 
 
-def _path(source: str | Path) -> Path:
+def path_of_table(source: str | Path) -> Path:
+    """Return a path that a user gave, or raise a `RunsError` of it."""
     try:
         return path_of(source)
     except InputError as error:
@@ -110,11 +111,16 @@ def _path(source: str | Path) -> Path:
 def _at(path: Path) -> Table:
     """Return the runs at a path: a table, a folder of runs, the file of one, or a pattern."""
     if not path.exists():
-        found = [Path(name) for name in sorted(glob(str(path)))]
+        found = matching(path)
         return _several(found) if found else _file(path)
     if path.is_dir() or is_run(path):
         return Table(table_of_runs([path], path.name or str(path)), path.name or str(path))
     return _file(path)
+
+
+def matching(path: Path) -> list[Path]:
+    """Return the paths that a pattern matches; none where it is itself a path."""
+    return [] if path.exists() else [Path(name) for name in sorted(glob(str(path)))]
 
 
 def _several(paths: Sequence[Path]) -> Table:

@@ -30,7 +30,7 @@ BeforeFit = Callable[[int], None]
 
 
 def kill_once_at(n_runs: int, fatal: Path) -> BeforeFit:
-    """Return what kills the process at the first fit to so many runs, and notes its id."""
+    """Return what kills the process at its first fit to `n_runs` runs, and notes its id."""
 
     def kill(n: int) -> None:
         if n == n_runs and not fatal.exists():
@@ -41,7 +41,7 @@ def kill_once_at(n_runs: int, fatal: Path) -> BeforeFit:
 
 
 def kill_while(sick: Path, n_runs: int, kept: Path) -> BeforeFit:
-    """Return what kills every process that fits so many runs, after something has been kept."""
+    """Return what kills every process that fits `n_runs` runs, after something has been kept."""
 
     def kill(n: int) -> None:
         if n == n_runs and sick.exists():

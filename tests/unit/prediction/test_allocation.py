@@ -88,6 +88,17 @@ def test_a_law_that_turns_far_from_the_runs_has_its_optimum_where_it_is_meant():
     assert published.law.loss(SimpleNamespace(**published.values), far) < loss.min()
 
 
+def test_a_law_with_covariates_held_is_meant_where_the_law_is():
+    class OfDepth(sb.laws.Farseer):
+        covariates = ("n_params", "tokens", "depth")
+
+    values = sb.laws.Farseer.published["farseer2025"].values
+    with_depth = sb.laws.PublishedLaw("of depth", OfDepth(), values, sb.laws.Farseer.citation)
+    at_depth = sb.allocate(with_depth, flops=1e22, at={"depth": 12}).optimum
+    plain = sb.allocate(sb.laws.Farseer.published["farseer2025"], flops=1e22).optimum
+    np.testing.assert_array_equal(at_depth["n_params"], plain["n_params"])
+
+
 def test_the_optimum_spends_the_budget_and_follows_each_draw(fit, plan):
     best = plan.optimum
     assert best["n_params"].sizes == {"chain": 4, "draw": 1000, "budget": 3}
